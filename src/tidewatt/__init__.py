@@ -1,0 +1,1 @@
+"""Tidewatt: serverless AI training that follows the clean tide of power."""

@@ -1,0 +1,101 @@
+"""What the user wrote, and what it asks for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidewatt.domain.budget import Budget
+from tidewatt.errors import UsageError
+
+
+class Kind(StrEnum):
+    """What can be done to a job while it runs."""
+
+    FUNCTION = "function"
+    """Runs through once started."""
+    TRAINING = "training"
+    """Suspends, resumes and changes its worker count at any step."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRange:
+    """The worker counts that a job accepts, both ends included."""
+
+    least: int
+    most: int
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range.
+
+        Raises:
+            UsageError: the least count is below one or above the most.
+        """
+        if not 1 <= self.least <= self.most:
+            raise UsageError(f"workers {self.least} to {self.most}", "1 or more, and the least first")
+
+    @classmethod
+    def parse(cls, text: str) -> "WorkerRange":
+        """A range from ``"1:4"`` or a fixed count from ``"2"``.
+
+        Raises:
+            UsageError: not one or two whole numbers.
+        """
+        least, _, most = text.partition(":")
+        if not least.strip().isdigit() or (most and not most.strip().isdigit()):
+            raise UsageError(f"workers {text!r}", "a count such as '2' or a range such as '1:4'")
+        return cls(int(least), int(most or least))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSpec:
+    """A function with its needs; durations in seconds, sizes in bytes, zones empty for anywhere."""
+
+    name: str
+    kind: Kind
+    workers: WorkerRange = WorkerRange(1, 1)
+    shards: int = 1
+    cpus: int = 1
+    memory_bytes: int | None = None
+    timeout_s: float | None = None
+    retries: int = 0
+    deadline_s: float | None = None
+    length_s: float | None = None
+    zones: tuple[str, ...] = ()
+    budget: Budget | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse needs that contradict each other.
+
+        Raises:
+            UsageError: more workers than shards, a negative count, or a duration that is not above zero.
+        """
+        if self.workers.most > self.shards:
+            raise UsageError(
+                f"{self.workers.most} workers for {self.shards} shards",
+                "at least one shard for each worker",
+                "raise shards= or lower workers=",
+            )
+        if self.cpus < 1 or self.retries < 0:
+            raise UsageError(
+                f"cpus={self.cpus}, retries={self.retries}", "cpus of 1 or more and retries of 0 or more"
+            )
+        for name in ("timeout_s", "deadline_s", "length_s"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise UsageError(f"a {name.removesuffix('_s')} of {value:g} s", "a duration above zero")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """How a worker finds the code: a saved copy of a source file, or a pickle.
+
+    ``path`` is the file inside the job's folder; ``origin`` is where the source came from, so that its
+    neighbours can be imported and tracebacks name the file the user knows.
+    """
+
+    form: str
+    path: str
+    function: str
+    origin: str = ""
+    sha256: str = ""
+    imports: tuple[str, ...] = ()
+    """Top-level modules that the source imports; the zygote may load them ahead of a fork."""

@@ -1,0 +1,96 @@
+"""One submission of a function, and the tries at it."""
+
+from dataclasses import dataclass
+
+from tidewatt.domain.function import FunctionSpec, Payload
+from tidewatt.domain.lifecycle import State, Wish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a client hands to the store; the rest of a job is decided later.
+
+    ``requested_at`` and ``deadline_at`` are instants of the world's clock, UTC seconds.
+    """
+
+    id: str
+    function: FunctionSpec
+    payload: Payload
+    arguments: dict[str, str]
+    """What the user passed, as shown to people; the values themselves lie in the payload's folder."""
+    submitted_at: float
+    submitted_wall: float
+    deadline_at: float | None
+    home_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A submission together with how far it has come."""
+
+    submission: Submission
+    seq: int
+    state: State
+    wish: Wish
+    token: int
+    """The fencing token of its newest attempt; 0 before the first."""
+    failures: int
+    steps_done: int
+    """Steps that the newest recorded checkpoint holds."""
+    steps_reached: int
+    """The furthest step that any attempt has reported."""
+    steps_total: int | None
+    loss: float | None
+    checkpoint: str | None
+    result: str | None
+    error: str | None
+    ended_at: float | None
+
+    @property
+    def id(self) -> str:
+        """The identifier that people type."""
+        return self.submission.id
+
+    @property
+    def function(self) -> FunctionSpec:
+        """The function submitted."""
+        return self.submission.function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One leased try at a job.
+
+    ``processes`` are (pid, start time) pairs, so that a process of another program that was given the
+    same number later is never taken for a worker. ``training_wall_s`` is real time between the first
+    and the last step that the attempt reported, ``startup_wall_s`` real time until the first.
+    """
+
+    job_id: str
+    token: int
+    site: str
+    zone: str
+    workers: int
+    started_at: float
+    started_wall: float
+    processes: tuple[tuple[int, float], ...] = ()
+    first_step: int | None = None
+    last_step: int | None = None
+    startup_wall_s: float | None = None
+    training_wall_s: float = 0.0
+    ended_at: float | None = None
+    ended_wall: float | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One move of a job, saved in the transaction that made it."""
+
+    job_id: str
+    at: float
+    wall: float
+    before: State | None
+    after: State
+    token: int
+    detail: str

@@ -1,0 +1,58 @@
+"""All that a policy may see, its time included."""
+
+from dataclasses import dataclass
+
+from tidewatt.domain.signal import Forecast
+from tidewatt.domain.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """Work left, in seconds of the world's clock that one worker would need; ``high`` is a safe bound."""
+
+    expected_s: float
+    high_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job as a policy sees it.
+
+    ``speedup[i]`` is the throughput with ``i + 1`` workers over that with one, and ``watts[i]`` the mean
+    power drawn then, for every count up to ``most``. ``restart_s`` is what a stop and start costs, in
+    seconds of the world's clock. ``remaining`` is None until something is known of the job's length.
+    """
+
+    id: str
+    submitted_at: float
+    deadline_at: float | None
+    least: int
+    most: int
+    zones: tuple[str, ...]
+    home_zone: str
+    cpus_per_worker: int
+    suspendable: bool
+    remaining: Remaining | None
+    speedup: tuple[float, ...]
+    watts: tuple[float, ...]
+    restart_s: float
+    running_on: str | None = None
+    running_workers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The world at ``now``, in UTC seconds; windows are hours that begin on the hour."""
+
+    now: float
+    sites: tuple[Site, ...]
+    forecasts: tuple[Forecast, ...]
+    jobs: tuple[JobView, ...]
+
+    def forecast(self, zone: str) -> Forecast | None:
+        """The forecast of a zone, or None where there is none."""
+        return next((f for f in self.forecasts if f.zone == zone), None)
+
+    def site(self, name: str) -> Site | None:
+        """The site of that name, or None."""
+        return next((s for s in self.sites if s.name == name), None)

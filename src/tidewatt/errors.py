@@ -1,0 +1,80 @@
+"""Everything Tidewatt raises on purpose, as one tree.
+
+TidewattError                 exit code 1
+├── UsageError                2   what was asked for cannot be understood
+├── Refused                   3   understood, and declined: nothing was started
+│   ├── Infeasible                the deadline cannot be met
+│   ├── ResidencyRefused          no permitted zone has a site
+│   ├── WorldConflict             the state folder lives in another time or grid
+│   └── NewerState                the state folder was written by a newer version
+├── JobFailed                 1   the user's function raised, or its worker died too often
+├── IllegalMove               1   a job was not in the state that a move starts from
+├── StaleToken                1   an attempt that lost its lease tried to write
+├── SignalMissing             1   a zone has no data for the hours asked for
+└── CheckpointDamaged         1   a checkpoint does not match its checksum
+"""
+
+
+class TidewattError(Exception):
+    """An error that says what was found, what was wanted and what to do."""
+
+    exit_code = 1
+
+    def __init__(self, found: str, wanted: str = "", remedy: str = "") -> None:
+        self.found = found
+        self.wanted = wanted
+        self.remedy = remedy
+        parts = [f"found {found}"]
+        if wanted:
+            parts.append(f"wanted {wanted}")
+        if remedy:
+            parts.append(remedy)
+        super().__init__("; ".join(parts))
+
+
+class UsageError(TidewattError):
+    """What was asked for cannot be understood."""
+
+    exit_code = 2
+
+
+class Refused(TidewattError):
+    """Understood and declined; nothing was started."""
+
+    exit_code = 3
+
+
+class Infeasible(Refused):
+    """The deadline cannot be met."""
+
+
+class ResidencyRefused(Refused):
+    """No site lies in a zone that the job permits."""
+
+
+class WorldConflict(Refused):
+    """The state folder already lives in another time or on another grid."""
+
+
+class NewerState(Refused):
+    """The state folder was written by a newer version."""
+
+
+class JobFailed(TidewattError):
+    """The job ended without a result."""
+
+
+class IllegalMove(TidewattError):
+    """A job was not in the state that the move starts from."""
+
+
+class StaleToken(TidewattError):
+    """An attempt that no longer holds the job tried to write."""
+
+
+class SignalMissing(TidewattError):
+    """A zone has no data for the hours asked for."""
+
+
+class CheckpointDamaged(TidewattError):
+    """A checkpoint does not match its checksum."""

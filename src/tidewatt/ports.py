@@ -1,0 +1,295 @@
+"""What Tidewatt asks of the world, each as few methods as its callers need."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tidewatt.domain.function import FunctionSpec, Payload
+from tidewatt.domain.job import Attempt, Event, Job, Submission
+from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry, Phase
+from tidewatt.domain.lifecycle import State, Wish
+from tidewatt.domain.plan import Plan
+from tidewatt.domain.signal import Signal
+from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.world import World
+
+
+class Clock(Protocol):
+    """Two times: the world's, which signals and deadlines are told in, and the real one.
+
+    In a replay the world's clock runs ``speed`` times as fast as the real one; otherwise they agree.
+    """
+
+    @property
+    def speed(self) -> float:
+        """World seconds for each real second."""
+        ...
+
+    def now(self) -> float:
+        """The instant of the world, UTC seconds."""
+        ...
+
+    def wall(self) -> float:
+        """The real instant, UTC seconds; leases, energy and time-outs are told in it."""
+        ...
+
+
+class Grid(Protocol):
+    """Where carbon intensity comes from."""
+
+    @property
+    def name(self) -> str:
+        """How the source is named wherever its figures are shown."""
+        ...
+
+    def zones(self) -> tuple[str, ...]:
+        """Every zone it knows, sorted."""
+        ...
+
+    def signal(self, zone: str, start_at: float, end_at: float) -> Signal:
+        """The hours that overlap the interval; hours without data are absent.
+
+        Raises:
+            UsageError: the zone is unknown; similar names are suggested.
+        """
+        ...
+
+
+class Meter(Protocol):
+    """What the node draws."""
+
+    @property
+    def name(self) -> str:
+        """How the meter is named wherever its figures are shown."""
+        ...
+
+    def read(self, clock: Clock) -> EnergyReading | None:
+        """The energy since the call before; None on the first call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """All that a worker of an attempt needs to know."""
+
+    job_id: str
+    token: int
+    function: FunctionSpec
+    payload: Payload
+    folder: str
+    """The job's folder: payload, checkpoints, results and logs lie below it."""
+    site: str
+    zone: str
+    workers: int
+    checkpoint: str | None
+    """Path of the checkpoint to resume from, inside the folder."""
+    reached: int
+    """Steps up to this one were done before and lost; doing them again is ``replay``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """Workers of an attempt exist."""
+
+    job_id: str
+    token: int
+    processes: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """A worker reports how far it has come."""
+
+    job_id: str
+    token: int
+    step: int
+    total: int | None
+    loss: float | None
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpointed:
+    """A worker wrote a checkpoint, or says in ``error`` why it could not."""
+
+    job_id: str
+    token: int
+    step: int
+    path: str
+    size: int = 0
+    sha256: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exited:
+    """All workers of an attempt are gone.
+
+    ``outcome`` is one of succeeded, suspended, failed (the function raised) and lost (a worker died).
+    """
+
+    job_id: str
+    token: int
+    outcome: str
+    result: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """A command asks the loop to look again."""
+
+
+EngineEvent = Started | Progressed | Checkpointed | Exited | Rung
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerUsage:
+    """Processor seconds that an attempt has used so far, by phase; ``cpus`` are those held for it now."""
+
+    job_id: str
+    token: int
+    zone: str
+    workers: int
+    cpus: int
+    phase: Phase
+    cpu_s: dict[Phase, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineUsage:
+    """Processor seconds used so far by all that an engine started, and by the supervisor itself."""
+
+    attempts: tuple[WorkerUsage, ...]
+    pool_cpu_s: float
+    platform_cpu_s: float
+
+
+class Engine(Protocol):
+    """What starts and stops workers."""
+
+    def start(self, order: Order) -> None:
+        """Begin an attempt; ``Started`` or ``Exited`` follows."""
+        ...
+
+    def suspend(self, job_id: str) -> None:
+        """Ask the attempt to write a checkpoint at its next step and leave; ``Exited`` follows."""
+        ...
+
+    def kill(self, job_id: str) -> None:
+        """End the attempt at once; ``Exited`` follows."""
+        ...
+
+    def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
+        """Events, as soon as there are any, or none after so many real seconds."""
+        ...
+
+    def usage(self) -> EngineUsage:
+        """What has been used since the engine began; ended attempts stay until they have been seen once."""
+        ...
+
+    def reap(self, attempt: Attempt) -> None:
+        """Make sure that no process of an attempt of an earlier supervisor is left."""
+        ...
+
+    def close(self) -> None:
+        """End everything that the engine started."""
+        ...
+
+
+class Store(Protocol):
+    """Durable state. Every move of a job is compare-and-set and saves its event in the same transaction."""
+
+    def world(self) -> World | None:
+        """The world of this state, or None before the first job."""
+        ...
+
+    def save_world(self, world: World) -> None:
+        """Replace the world."""
+        ...
+
+    def submit(self, submission: Submission) -> Job:
+        """Make a submission durable before returning."""
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """One job by its identifier, or None."""
+        ...
+
+    def jobs(self, *, open_only: bool = False) -> list[Job]:
+        """All jobs in order of submission."""
+        ...
+
+    def wish(self, job_id: str, wish: Wish) -> None:
+        """Note what the user asks of a job."""
+        ...
+
+    def move(
+        self,
+        job_id: str,
+        before: State,
+        after: State,
+        *,
+        at: float,
+        wall: float,
+        detail: str = "",
+        **changes: object,
+    ) -> Job:
+        """Move a job and save the event, or raise IllegalMove; ``changes`` are further columns of it."""
+        ...
+
+    def begin_attempt(self, job_id: str, before: State, attempt: Attempt) -> Job:
+        """Move to starting under a new fencing token, one above the last; ``attempt.token`` must be it."""
+        ...
+
+    def update_attempt(self, attempt: Attempt) -> None:
+        """Save what is new of an attempt, or raise StaleToken if the job has a newer one."""
+        ...
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """All attempts at a job, oldest first."""
+        ...
+
+    def record_progress(self, progress: Progressed, *, at: float, wall: float, workers: int) -> None:
+        """Save a report, or raise StaleToken."""
+        ...
+
+    def progress(self, job_id: str) -> list[tuple[float, int, int, float | None]]:
+        """(at, step, workers, loss) of every report kept, in order."""
+        ...
+
+    def record_checkpoint(self, checkpoint: Checkpointed, *, at: float) -> None:
+        """Make a checkpoint the one to resume from, or raise StaleToken."""
+        ...
+
+    def events(self, job_id: str) -> list[Event]:
+        """All moves of a job, oldest first."""
+        ...
+
+    def record_energy(self, reading: EnergyReading, allocations: Sequence[Allocation]) -> None:
+        """Save a reading and its allocations in one transaction; refuse them unless they sum to it."""
+        ...
+
+    def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
+        """Entries of one job, or all of the node."""
+        ...
+
+    def record_signal(self, signal: Signal) -> None:
+        """Keep actual readings, so that receipts do not depend on their source being there later."""
+        ...
+
+    def signal(self, zone: str, start_at: float, end_at: float) -> Signal:
+        """Kept readings of an interval."""
+        ...
+
+    def record_plan(self, snapshot: Snapshot, plan: Plan) -> None:
+        """Keep a decision with all that it was made from."""
+        ...
+
+    def plans(self) -> Iterable[tuple[Snapshot, Plan]]:
+        """All decisions, oldest first."""
+        ...
+
+    def last_plan(self) -> Plan | None:
+        """The newest decision."""
+        ...
