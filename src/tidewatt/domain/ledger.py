@@ -53,7 +53,8 @@ class EnergyReading:
 
     ``start_at`` and ``end_at`` are instants of the world's clock, which a replay runs faster than the
     real one; ``wall_s`` is the real length of the interval. Energies are integer microjoules.
-    ``static_uj`` is the part drawn whether or not anything computes; the rest is dynamic.
+    ``static_uj`` is the part drawn whether or not anything computes; the rest is dynamic. ``busy_cpu_s``
+    are the processor seconds that all programs of the node used, out of ``cpus`` processors.
     """
 
     meter: str
@@ -65,16 +66,24 @@ class EnergyReading:
     static_uj: int
     low_uj: int
     high_uj: int
+    busy_cpu_s: float
+    cpus: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What one account used of the node in an interval: processor seconds, and processors held for it."""
+    """What one account used of the node in an interval: processor seconds, and those held for it.
+
+    ``zone``, ``workers`` and ``token`` say where and by which attempt; they pass through to the allocation.
+    """
 
     account: Account
     phase: Phase
     cpu_s: float
     reserved_cpu_s: float = 0.0
+    zone: str = ""
+    workers: int = 0
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
