@@ -1,0 +1,106 @@
+"""Reads the rows of a grid file in CSV, plain or compressed by gzip."""
+
+import csv
+import gzip
+import math
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from tidewatt.adapters.grids.rows import COLUMNS, WANTED, ZoneRows, check_columns
+from tidewatt.errors import UsageError
+
+
+class CsvTable:
+    """A CSV file read once; the fields of a zone are parsed when that zone is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fields: dict[str, list[tuple[int, str, str]]] = {}
+        with _lines(path) as lines:
+            header = [name.strip() for name in next(lines, list[str]())]
+            if not header:
+                raise UsageError(f"{path.name}, which is empty", WANTED, "give a file with data")
+            check_columns(path, header)
+            zone_at, time_at, value_at = (header.index(column) for column in COLUMNS)
+            for number, row in enumerate(lines, start=2):
+                if not row:
+                    continue
+                if len(row) != len(header):
+                    raise UsageError(
+                        f"{len(row)} fields in row {number} of {path.name}",
+                        f"{len(header)} as in its header",
+                        "mend or remove the row",
+                    )
+                if not row[zone_at].strip():
+                    raise UsageError(
+                        f"row {number} of {path.name} without a zone", WANTED, "mend or remove the row"
+                    )
+                fields = (number, row[time_at].strip(), row[value_at].strip())
+                self._fields.setdefault(row[zone_at].strip(), []).append(fields)
+
+    def zones(self) -> tuple[str, ...]:
+        """Every zone that the file names, sorted."""
+        return tuple(sorted(self._fields))
+
+    def rows(self, zone: str) -> ZoneRows:
+        """The rows of a zone that the file names; ``number`` counts from the header, which is row 1.
+
+        Raises:
+            UsageError: a time or a number cannot be read, or a time has no UTC offset.
+        """
+        fields = self._fields[zone]
+        return ZoneRows(
+            np.array([number for number, _, _ in fields], dtype=np.int64),
+            np.array([self._instant(zone, number, text) for number, text, _ in fields]),
+            np.array([self._number(zone, number, text) for number, _, text in fields]),
+        )
+
+    def _instant(self, zone: str, number: int, text: str) -> float:
+        where = f"in row {number} of {self._path.name}, zone {zone}"
+        try:
+            instant = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise UsageError(
+                f"datetime_utc {text!r} {where}",
+                "a time such as 2022-01-31T23:00:00Z",
+                "mend or remove the row",
+            ) from error
+        if instant.tzinfo is None:
+            raise UsageError(
+                f"datetime_utc {text!r} {where}, which has no UTC offset",
+                "a time such as 2022-01-31T23:00:00Z",
+                "add Z if the column is in UTC",
+            )
+        return instant.timestamp()
+
+    def _number(self, zone: str, number: int, text: str) -> float:
+        if not text:
+            return math.nan
+        try:
+            return float(text)
+        except ValueError as error:
+            raise UsageError(
+                f"gco2_kwh {text!r} in row {number} of {self._path.name}, zone {zone}",
+                "a number, or nothing for an hour without data",
+                "mend the row",
+            ) from error
+
+
+@contextmanager
+def _lines(path: Path) -> Generator[Iterator[list[str]]]:
+    """The rows of a CSV file; what is wrong with the file itself is told in words."""
+    opened = gzip.open if path.suffix.casefold() == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+            yield csv.reader(file)
+    except (csv.Error, UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
+        raise UsageError(
+            f"{path.name}, which cannot be read as CSV ({error})",
+            "a readable .csv, .csv.gz or .parquet file",
+            "check the path and how the file was saved",
+        ) from error
