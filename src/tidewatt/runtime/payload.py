@@ -1,0 +1,89 @@
+"""Finding the user's code: saved with the job, so that later edits do not change what was submitted."""
+
+import hashlib
+import importlib.util
+import sys
+from ast import Import, ImportFrom, parse
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+from tidewatt.domain.function import Payload
+
+_SOURCE = "source.py"
+_FUNCTION = "function.pkl"
+_ARGUMENTS = "arguments.pkl"
+
+
+def save_source(folder: Path, origin: Path, function: str, arguments: dict[str, Any]) -> Payload:
+    """Keep a copy of a source file, and the arguments, in the folder of a job."""
+    source = origin.read_bytes()
+    (folder / _SOURCE).write_bytes(source)
+    (folder / _ARGUMENTS).write_bytes(cloudpickle.dumps(arguments))
+    return Payload(
+        form="source",
+        path=_SOURCE,
+        function=function,
+        origin=str(origin.resolve()),
+        sha256=hashlib.sha256(source).hexdigest(),
+        imports=imports_of(source),
+    )
+
+
+def save_pickle(folder: Path, body: Any, name: str, arguments: dict[str, Any]) -> Payload:  # noqa: ANN401 - any callable of the user's
+    """Keep a function from a session or a notebook, by value, and the arguments."""
+    data = cloudpickle.dumps(body)
+    (folder / _FUNCTION).write_bytes(data)
+    (folder / _ARGUMENTS).write_bytes(cloudpickle.dumps(arguments))
+    return Payload(form="pickle", path=_FUNCTION, function=name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def imports_of(source: bytes) -> tuple[str, ...]:
+    """Modules that a source imports at its top level, in order; empty if it cannot be parsed."""
+    try:
+        tree = parse(source)
+    except (SyntaxError, ValueError):
+        return ()
+    found: list[str] = []
+    for node in tree.body:
+        if isinstance(node, Import):
+            found.extend(alias.name for alias in node.names)
+        elif isinstance(node, ImportFrom) and node.module and not node.level:
+            found.append(node.module)
+    return tuple(dict.fromkeys(found))
+
+
+def load_module(source: Path, origin: Path) -> ModuleType:
+    """Run a source file as a module that believes to be at ``origin`` and can import its neighbours."""
+    name = origin.stem
+    neighbours = str(origin.parent)
+    if neighbours not in sys.path:
+        sys.path.insert(0, neighbours)
+    module = ModuleType(name)
+    module.__file__ = str(origin)
+    sys.modules[name] = module
+    code = compile(source.read_bytes(), str(origin), "exec")
+    exec(code, module.__dict__)  # noqa: S102 - running the user's file is what was asked for
+    return module
+
+
+def importable(name: str) -> bool:
+    """Whether a module can be found, without running it or its parents' code twice."""
+    try:
+        return importlib.util.find_spec(name.split(".", maxsplit=1)[0]) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def load(folder: Path, payload: Payload) -> tuple[Any, dict[str, Any]]:
+    """The function to call, and its arguments.
+
+    Only files of the state folder are read: it belongs to the same user, mode 0700.
+    """
+    arguments = cloudpickle.loads((folder / _ARGUMENTS).read_bytes())
+    if payload.form == "pickle":
+        return cloudpickle.loads((folder / payload.path).read_bytes()), arguments
+    module = load_module(folder / payload.path, Path(payload.origin))
+    return getattr(module, payload.function).body, arguments

@@ -1,0 +1,84 @@
+"""A worker's side of the talk with its supervisor."""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import SupportsFloat
+
+from tidewatt.domain.ledger import Phase
+from tidewatt.runtime.channel import Channel
+from tidewatt.runtime.checkpoint import Written
+from tidewatt.runtime.messages import Done, Report, Saved, Suspend
+
+_REPORT_EVERY_S = 0.1
+
+
+class Reporter:
+    """Counts processor time by phase, tells how far the worker is, and hears when it is to leave."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._phase = Phase.COLD_START
+        self._since = time.process_time()
+        self._cpu_s: dict[Phase, float] = {Phase.COLD_START: self._since}
+        self._reported = float("-inf")
+        self._suspend = False
+        self._metrics: dict[str, float] = {}
+
+    def enter(self, phase: Phase) -> Phase:
+        """Charge what follows to another phase; the phase before is returned."""
+        now = time.process_time()
+        before = self._phase
+        self._cpu_s[before] = self._cpu_s.get(before, 0.0) + now - self._since
+        self._phase, self._since = phase, now
+        return before
+
+    @contextmanager
+    def during(self, phase: Phase) -> Generator[None]:
+        """Charge the body to a phase."""
+        before = self.enter(phase)
+        try:
+            yield
+        finally:
+            self.enter(before)
+
+    def suspend_asked(self) -> bool:
+        """Whether the worker is to leave: it was told to, or nobody is left to tell it anything."""
+        if not self._suspend:
+            messages = self._channel.receive()
+            self._suspend = self._channel.closed or any(isinstance(m, Suspend) for m in messages)
+        return self._suspend
+
+    def progress(self, step: int, total: int | None, loss: SupportsFloat | None) -> None:
+        """Tell how far the job is; most calls say nothing, so that a fast loop is not held up."""
+        now = time.perf_counter()
+        if now - self._reported >= _REPORT_EVERY_S or step == total:
+            self._reported = now
+            self.enter(self._phase)
+            shown = None if loss is None else float(loss)
+            report = Report(self._phase, dict(self._cpu_s), step, total, shown, self._metrics)
+            if step == total:
+                self._channel.send(report)
+            else:
+                self._channel.offer(report)
+
+    def log(self, metrics: dict[str, float]) -> None:
+        """Show further figures with the next report."""
+        self._metrics = {**self._metrics, **metrics}
+
+    def phases(self) -> None:
+        """Tell what was used so far, without saying anything of progress."""
+        self.enter(self._phase)
+        self._channel.send(Report(self._phase, dict(self._cpu_s)))
+
+    def saved(self, step: int, written: Written | None, error: str = "") -> None:
+        """Tell of a checkpoint, or why there is none."""
+        if written is None:
+            self._channel.send(Saved(step, "", 0, "", error))
+        else:
+            self._channel.send(Saved(step, written.path, written.size, written.sha256, ""))
+
+    def done(self, outcome: str, result: str | None = None, error: str | None = None) -> None:
+        """Say the last word."""
+        self.phases()
+        self._channel.send(Done(outcome, result, error))

@@ -1,0 +1,207 @@
+"""The elastic trainer: an ordinary loop that can stop, move and change its worker count at any step."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# torch's own types are partial.
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from tidewatt.domain.ledger import Phase
+from tidewatt.errors import UsageError
+from tidewatt.ports import Order
+from tidewatt.runtime import checkpoint
+from tidewatt.runtime.reporter import Reporter
+from tidewatt.runtime.worker import Suspended
+from tidewatt.training import exchange
+from tidewatt.training.contribution import Layout
+from tidewatt.training.feed import Schedule, Share, Source
+from tidewatt.training.interval import Interval
+from tidewatt.training.seeds import seed_everything
+from tidewatt.training.tree import Accumulator, Node, shards_of
+
+_AFTER_LOOP = -1
+_KEPT_CHECKPOINTS = 2
+
+
+def make(order: Order, rank: int, reporter: Reporter) -> "Trainer":
+    """The run of one worker, joined with the others of its attempt."""
+    torch.set_num_threads(order.function.cpus)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    seed_everything(0)
+    with reporter.during(Phase.COMM):
+        exchange.join(rank, order.workers, Path(order.folder) / f"meeting-{order.token}")
+    return Trainer(order, rank, reporter)
+
+
+class Trainer:
+    """One worker's ``Run``: feeds its shards, adds up gradients exactly, keeps checkpoints."""
+
+    def __init__(self, order: Order, rank: int, reporter: Reporter) -> None:
+        self._order = order
+        self._rank = rank
+        self._reporter = reporter
+        self._shards = shards_of(rank, order.workers, order.function.shards)
+        self._exchange = exchange.Exchange(rank, order.workers, order.function.shards)
+        self._alone = order.function.shards == 1
+        """One shard: nothing to add up, so nothing is copied and the loop is the bare loop."""
+        self._loss = torch.zeros(())
+        self._sum = Accumulator[Tensor](torch.Tensor.add_)
+        self._checkpoints = Interval(order.function.checkpoint_every_s)
+        self._clip_norm: float | None = None
+        self._parts: dict[str, Any] = {}
+        self._layout: Layout | None = None
+        self._before: list[Tensor] = []
+        self._stage = -1
+        self._step = 0
+        """Steps done, over all stages."""
+        self._stage_began = 0
+        self._resumed: dict[str, int] | None = None
+        self._share: Share | None = None
+        self._shard = 0
+
+    @property
+    def rank(self) -> int:
+        """This worker's number, from 0."""
+        return self._rank
+
+    @property
+    def workers(self) -> int:
+        """How many workers the attempt has."""
+        return self._order.workers
+
+    def track(self, model: nn.Module, optimizer: Optimizer, scheduler: Any = None) -> None:  # noqa: ANN401 - torch has no common base for schedulers
+        """Keep these over suspends, and restore them now if the job is being resumed."""
+        self._parts = {"model": model, "optimizer": optimizer}
+        if scheduler is not None:
+            self._parts["scheduler"] = scheduler
+        self._layout = Layout(model)
+        if self._order.checkpoint is not None and self._resumed is None:
+            with self._reporter.during(Phase.RESUME):
+                self._restore(self._order.checkpoint)
+
+    def batches(self, data: Any, *, size: int, epochs: int = 1, shuffle: bool = True) -> Iterator[Any]:  # noqa: ANN401 - see Run
+        """This worker's shares of every batch, from where the job was suspended."""
+        if self._layout is None:
+            raise UsageError(
+                "batches before track", "run.track(model, optimizer) first", "call it before the loop"
+            )
+        source = Source(data)
+        schedule = Schedule(source.length, size, epochs, self._order.function.shards, shuffle)
+        self._stage += 1
+        start = self._enter_stage(schedule)
+        for step, shares in schedule.steps(start):
+            self._before = [] if self._alone else self._layout.remember_buffers()
+            self._reporter.enter(Phase.REPLAY if self._step < self._order.reached else Phase.COMPUTE)
+            for shard in self._shards:
+                if shard != self._shards[0]:
+                    self._layout.restore_buffers(self._before)
+                yield from self._turn(source, step, shard, shares[shard])
+            self._finish_step(schedule, step)
+        seed_everything(self._stage, _AFTER_LOOP)
+
+    def step(self, loss: Tensor, *, clip_norm: float | None = None) -> None:
+        """Add this share's gradients; the optimizer moves when all shards of the batch are there."""
+        if self._share is None or self._layout is None:
+            raise UsageError(
+                "run.step outside its loop, or twice in a turn", "one call in each turn of run.batches"
+            )
+        share, self._share = self._share, None
+        self._clip_norm = clip_norm
+        if self._alone:
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+            self._loss = loss.detach()
+            return
+        (loss * share.weight).backward()  # type: ignore[no-untyped-call]  # the same
+        self._sum.push(
+            Node(0, self._shard, self._layout.collect(self._shard, share.weight, loss, self._before))
+        )
+
+    def log(self, **metrics: float) -> None:
+        """Show figures beside the progress of the job."""
+        self._reporter.log({name: float(value) for name, value in metrics.items()})
+
+    def _enter_stage(self, schedule: Schedule) -> int:
+        """The step of this loop to begin with; a loop that was done before the suspend has none left."""
+        self._stage_began = self._step
+        if self._resumed is None or self._resumed["stage"] < self._stage:
+            return 0
+        if self._resumed["stage"] > self._stage:
+            return schedule.total
+        self._stage_began = self._resumed["stage_began"]
+        return self._step - self._stage_began
+
+    def _turn(self, source: Source, step: int, shard: int, share: Share) -> Iterator[Any]:
+        """One turn of the user's loop, for one shard."""
+        assert self._layout is not None  # noqa: S101 - batches checks it
+        if len(share.indices) == 0:
+            self._sum.push(Node(0, shard, self._layout.empty()))
+            return
+        seed_everything(self._stage, step, shard)
+        self._shard, self._share = shard, share
+        yield source.pick(share.indices)
+        self._check_stepped()
+
+    def _check_stepped(self) -> None:
+        if self._share is not None:
+            raise UsageError("a turn of the loop without run.step", "run.step(loss) once in each turn")
+
+    def _finish_step(self, schedule: Schedule, step: int) -> None:
+        """Complete the sum over all shards and move the optimizer; leave if asked to."""
+        assert self._layout is not None  # noqa: S101 - batches checks it
+        leave = self._rank == 0 and self._reporter.suspend_asked()
+        if not self._alone:
+            with self._reporter.during(Phase.COMM):
+                total, leave = self._exchange.total(self._sum.take(), leave)
+            self._loss = self._layout.apply(total, self._before)
+        if self._clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._layout.parameters, self._clip_norm)
+        self._parts["optimizer"].step()
+        self._parts["optimizer"].zero_grad(set_to_none=True)
+        if "scheduler" in self._parts:
+            self._parts["scheduler"].step()
+        self._step += 1
+        if self._rank == 0:
+            self._reporter.progress(self._step, self._stage_began + schedule.total, self._loss)
+        last = step + 1 == schedule.total
+        if leave and not last:
+            self._leave()
+        elif self._rank == 0 and self._checkpoints.due():
+            self._save(Phase.CHECKPOINT)
+
+    def _leave(self) -> None:
+        if self._rank == 0:
+            self._save(Phase.SUSPEND)
+        exchange.leave()
+        raise Suspended
+
+    def _save(self, phase: Phase) -> None:
+        """Write a checkpoint; a disk that is full costs this one, never those before it."""
+        folder = Path(self._order.folder)
+        with self._reporter.during(phase):
+            state = {name: part.state_dict() for name, part in self._parts.items()}
+            progress = {"step": self._step, "stage": self._stage, "stage_began": self._stage_began}
+            buffer = io.BytesIO()
+            torch.save({"state": state, "progress": progress}, buffer)
+            try:
+                written = checkpoint.write(folder, self._step, self._order.token, buffer.getvalue())
+            except OSError as error:
+                self._reporter.saved(
+                    self._step, None, f"step {self._step} could not be saved: {error.strerror}"
+                )
+                return
+            checkpoint.discard(folder, _KEPT_CHECKPOINTS)
+        self._reporter.saved(self._step, written)
+
+    def _restore(self, recorded: str) -> None:
+        _, data = checkpoint.read_newest(Path(self._order.folder), recorded)
+        saved = torch.load(io.BytesIO(data), weights_only=True)
+        for name, part in self._parts.items():
+            part.load_state_dict(saved["state"][name])
+        self._resumed = saved["progress"]
+        self._step = saved["progress"]["step"]
