@@ -165,6 +165,32 @@ class EngineUsage:
     platform_cpu_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What those who follow a job are told while it runs; energy and carbon are the job's so far."""
+
+    job_id: str
+    state: State
+    at: float
+    zone: str
+    intensity: float | None
+    workers: int
+    step: int
+    total: int | None
+    loss: float | None
+    energy_j: float
+    carbon_g: float | None
+    note: str
+
+
+class Feed(Protocol):
+    """Those who follow along."""
+
+    def publish(self, update: Update) -> None:
+        """Tell everybody who listens now; nobody is waited for."""
+        ...
+
+
 class Engine(Protocol):
     """What starts and stops workers."""
 
@@ -176,8 +202,8 @@ class Engine(Protocol):
         """Ask the attempt to write a checkpoint at its next step and leave; ``Exited`` follows."""
         ...
 
-    def kill(self, job_id: str) -> None:
-        """End the attempt at once; ``Exited`` follows."""
+    def kill(self, job_id: str, why: str = "") -> None:
+        """End the attempt at once; ``Exited`` follows: failed where a reason is given, else lost."""
         ...
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
@@ -188,8 +214,8 @@ class Engine(Protocol):
         """What has been used since the engine began; ended attempts stay until they have been seen once."""
         ...
 
-    def reap(self, attempt: Attempt) -> None:
-        """Make sure that no process of an attempt of an earlier supervisor is left."""
+    def reap(self, attempt: Attempt, folder: str) -> Exited:
+        """Make sure that no process of an earlier supervisor's attempt is left, and say how it ended."""
         ...
 
     def close(self) -> None:
@@ -260,6 +286,10 @@ class Store(Protocol):
 
     def record_checkpoint(self, checkpoint: Checkpointed, *, at: float) -> None:
         """Make a checkpoint the one to resume from, or raise StaleToken."""
+        ...
+
+    def note(self, job_id: str, *, at: float, wall: float, detail: str) -> None:
+        """Save something worth knowing that is not a move: an event that leaves the state as it is."""
         ...
 
     def events(self, job_id: str) -> list[Event]:

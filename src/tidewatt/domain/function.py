@@ -59,6 +59,9 @@ class FunctionSpec:
     retries: int = 0
     deadline_s: float | None = None
     length_s: float | None = None
+    """Declared length with one worker, in seconds of the world's clock."""
+    checkpoint_every_s: float = 10.0
+    """Real seconds between checkpoints while running."""
     zones: tuple[str, ...] = ()
     budget: Budget | None = None
 
@@ -78,7 +81,7 @@ class FunctionSpec:
             raise UsageError(
                 f"cpus={self.cpus}, retries={self.retries}", "cpus of 1 or more and retries of 0 or more"
             )
-        for name in ("timeout_s", "deadline_s", "length_s"):
+        for name in ("timeout_s", "deadline_s", "length_s", "checkpoint_every_s"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"a {name.removesuffix('_s')} of {value:g} s", "a duration above zero")

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table with the peer, the floor and Tidewatt measured in one run."""

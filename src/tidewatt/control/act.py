@@ -1,0 +1,100 @@
+"""Acting: what a plan and the users' wishes ask for, turned into starts, suspensions and ends."""
+
+from pathlib import Path
+
+from tidewatt.domain.function import Kind
+from tidewatt.domain.job import Attempt, Job
+from tidewatt.domain.lifecycle import ACTIVE, State, Wish
+from tidewatt.domain.plan import Assignment, Plan
+from tidewatt.domain.snapshot import Snapshot
+from tidewatt.ports import Clock, Engine, Order, Store
+
+GRACE_S = 30.0
+"""Real seconds that a worker has to save and leave; then it is ended and resumes from before."""
+_WAITING = (State.QUEUED, State.SUSPENDED)
+
+
+class Actor:
+    """Brings every job to where it should be, one move at a time."""
+
+    def __init__(self, store: Store, engine: Engine, clock: Clock, folder: Path) -> None:
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._folder = folder
+        self._asked_to_leave: dict[tuple[str, int], float] = {}
+
+    def act(self, job: Job, plan: Plan, snapshot: Snapshot) -> None:
+        """Make the next move of a job, if there is one to make."""
+        wanted = plan.current(job.id, snapshot.now) if job.wish is Wish.RUN else None
+        if job.wish is Wish.CANCEL:
+            self._cancel(job)
+        elif job.state in _WAITING and wanted is not None:
+            self._start(job, wanted, snapshot)
+        elif (
+            job.state is State.RUNNING
+            and job.function.kind is Kind.TRAINING
+            and not self._in_place(job, wanted)
+        ):
+            self._suspend(job, plan.note(job.id) if job.wish is Wish.RUN else "held by its user")
+
+    def enforce(self, job: Job) -> None:
+        """End an attempt that overstays its time-out or does not leave within its grace."""
+        if job.state not in ACTIVE:
+            return
+        wall = self._clock.wall()
+        asked = self._asked_to_leave.get((job.id, job.token))
+        attempt = self._store.attempts(job.id)[-1]
+        timeout_s = job.function.timeout_s
+        if timeout_s is not None and wall - attempt.started_wall > timeout_s:
+            self._engine.kill(job.id, f"TimeoutError: still running after {timeout_s:g} s")
+        elif asked is not None and wall - asked > GRACE_S:
+            self._asked_to_leave[job.id, job.token] = wall
+            self._engine.kill(job.id)
+
+    def _cancel(self, job: Job) -> None:
+        if job.state in ACTIVE:
+            self._engine.kill(job.id)
+        else:
+            at, wall = self._clock.now(), self._clock.wall()
+            self._store.move(job.id, job.state, State.CANCELLED, at=at, wall=wall, ended_at=at)
+
+    def _start(self, job: Job, wanted: Assignment, snapshot: Snapshot) -> None:
+        site = snapshot.site(wanted.site)
+        assert site is not None  # noqa: S101 - policies choose among the snapshot's sites
+        attempt = Attempt(
+            job_id=job.id,
+            token=job.token + 1,
+            site=site.name,
+            zone=site.zone,
+            workers=wanted.workers,
+            started_at=self._clock.now(),
+            started_wall=self._clock.wall(),
+        )
+        started = self._store.begin_attempt(job.id, job.state, attempt)
+        self._engine.start(
+            Order(
+                job_id=job.id,
+                token=attempt.token,
+                function=started.function,
+                payload=started.submission.payload,
+                folder=str(self._folder / job.id),
+                site=site.name,
+                zone=site.zone,
+                workers=wanted.workers,
+                checkpoint=started.checkpoint,
+                reached=started.steps_reached,
+            )
+        )
+
+    def _suspend(self, job: Job, why: str) -> None:
+        at, wall = self._clock.now(), self._clock.wall()
+        self._store.move(job.id, State.RUNNING, State.SUSPENDING, at=at, wall=wall, detail=why)
+        self._asked_to_leave[job.id, job.token] = wall
+        self._engine.suspend(job.id)
+
+    def _in_place(self, job: Job, wanted: Assignment | None) -> bool:
+        if wanted is None:
+            return False
+        attempt = self._store.attempts(job.id)[-1]
+        return (attempt.site, attempt.workers) == (wanted.site, wanted.workers)

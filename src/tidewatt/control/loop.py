@@ -1,0 +1,145 @@
+"""The one loop: observe, decide, act, record. The same live and simulated."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tidewatt.control.act import Actor
+from tidewatt.control.metering import Metering
+from tidewatt.control.observe import Observer
+from tidewatt.control.record import Recorder
+from tidewatt.control.recover import recover
+from tidewatt.control.tell import Teller
+from tidewatt.domain.job import Job
+from tidewatt.domain.lifecycle import ACTIVE, Wish
+from tidewatt.domain.plan import Plan
+from tidewatt.domain.site import Site
+from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.units import HOUR_S
+from tidewatt.ports import Clock, Engine, Exited, Feed, Grid, Meter, Store
+
+Policy = Callable[[Snapshot], Plan]
+_SAMPLE_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that the loop works on and with."""
+
+    store: Store
+    engine: Engine
+    grid: Grid
+    meter: Meter
+    clock: Clock
+    feed: Feed
+    sites: Sequence[Site]
+    folder: Path
+    """Jobs have their folders here."""
+
+
+class Loop:
+    """Runs all jobs of a state folder; at most one loop holds it at a time."""
+
+    def __init__(self, parts: Parts, policy: Policy) -> None:
+        self._parts = parts
+        self._policy = policy
+        self._store, self._engine, self._clock = parts.store, parts.engine, parts.clock
+        self._observer = Observer(parts.store, parts.grid, parts.clock, parts.sites)
+        self._recorder = Recorder(parts.store, parts.clock)
+        self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
+        self._metering = Metering(parts.store, parts.engine, parts.meter, parts.clock, parts.sites)
+        self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, self._metering)
+        self._decide_at = 0.0
+        self._sample_at = 0.0
+        self._plan: Plan | None = None
+
+    def run(self, linger_s: float) -> None:
+        """Work until nothing is left to do, then wait so many real seconds for more."""
+        recover(self._store, self._engine, self._recorder, self._parts.folder)
+        self._metering.begin([job.id for job in self._store.jobs(open_only=True)])
+        give_up_at = self._clock.wall() + linger_s
+        while True:
+            if self.turn(max(0.0, give_up_at - self._clock.wall())):
+                give_up_at = self._clock.wall() + linger_s
+            elif self._clock.wall() >= give_up_at:
+                return
+
+    def turn(self, patience_s: float = 0.0) -> bool:
+        """Go round once: wait for something to happen, then deal with it.
+
+        Returns:
+            Whether anything is left to do; if not, ``patience_s`` real seconds were waited for more.
+        """
+        jobs = self._pending()
+        decide = bool(jobs) and self._decide_at <= self._clock.now()
+        if not decide:
+            for event in self._engine.wait(self._timeout(jobs, patience_s)):
+                if isinstance(event, Exited):
+                    self._sample()  # while the attempt's reservation still stands as it was
+                decide |= self._recorder.record(event)
+                if isinstance(event, Exited):
+                    self._observer.keep_hindsight(event.job_id)
+            jobs = self._pending()
+        if self._clock.wall() >= self._sample_at:
+            self._sample()
+        decide = bool(jobs) and (decide or self._clock.now() >= self._decide_at)
+        if decide:
+            self._decide(jobs)
+        for job in jobs:
+            self._enforce_budget(job)
+            self._actor.enforce(job)
+        self._teller.tell(self._store.jobs(open_only=True), self._plan, everything=decide)
+        return bool(jobs)
+
+    def _pending(self) -> list[Job]:
+        """Jobs that the loop has something to do for."""
+        return [j for j in self._store.jobs(open_only=True) if j.wish is not Wish.HOLD or j.state in ACTIVE]
+
+    def _timeout(self, jobs: list[Job], patience_s: float) -> float:
+        """Real seconds until something is due even if nothing happens."""
+        if not jobs:
+            return patience_s
+        due = (self._decide_at - self._clock.now()) / self._clock.speed
+        if any(job.state in ACTIVE for job in jobs):
+            due = min(due, self._sample_at - self._clock.wall())
+        return max(0.0, due)
+
+    def _decide(self, jobs: list[Job]) -> None:
+        snapshot = self._observer.snapshot(jobs)
+        self._plan = self._policy(snapshot)
+        self._store.record_plan(snapshot, self._plan)
+        self._decide_at = (snapshot.now // HOUR_S + 1) * HOUR_S
+        self._sample()  # before reservations change
+        for job in jobs:
+            self._actor.act(job, self._plan, snapshot)
+        self._observer.keep_signals(jobs)
+        self._save_time()
+
+    def _sample(self) -> None:
+        zones = {site.zone for site in self._parts.sites}
+        self._metering.sample({zone: self._observer.intensity(zone) for zone in zones})
+        self._sample_at = self._clock.wall() + _SAMPLE_EVERY_S
+
+    def _save_time(self) -> None:
+        """Note how far a replay has come; it goes on from here after whatever happens."""
+        world = self._store.world()
+        if world is not None and world.replayed:
+            now, wall = self._clock.now(), self._clock.wall()
+            self._store.save_world(replace(world, reached_at=now, reached_wall=wall))
+
+    def _enforce_budget(self, job: Job) -> None:
+        """Hold a job that has spent what it was allowed; its newest checkpoint stays."""
+        budget, spent = job.function.budget, self._metering.spent(job.id)
+        if budget is None or job.wish is not Wish.RUN:
+            return
+        over_energy = budget.energy_j is not None and spent.energy_j > budget.energy_j
+        over_carbon = budget.carbon_g is not None and (spent.carbon_g or 0.0) > budget.carbon_g
+        if over_energy or over_carbon:
+            bound = (
+                f"energy budget of {budget.energy}" if over_energy else f"carbon budget of {budget.carbon}"
+            )
+            self._store.wish(job.id, Wish.HOLD)
+            self._store.note(
+                job.id, at=self._clock.now(), wall=self._clock.wall(), detail=f"over its {bound}"
+            )
+            self._decide_at = 0.0

@@ -1,0 +1,116 @@
+"""Charging: what the node drew since the last look, divided among those who used it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tidewatt.accounting.allocate import allocate
+from tidewatt.domain.ledger import PLATFORM, POOL, Account, Allocation, EnergyReading, Holder, Phase, Usage
+from tidewatt.domain.site import Site
+from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES
+from tidewatt.ports import Clock, Engine, EngineUsage, Meter, Store, WorkerUsage
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a job has used so far; carbon is None until an hour with a known intensity was charged."""
+
+    energy_j: float = 0.0
+    carbon_g: float | None = None
+
+
+@dataclass(slots=True)
+class _Before:
+    """Counters as they stood at the last look."""
+
+    attempts: dict[tuple[str, int], dict[Phase, float]] = field(
+        default_factory=dict[tuple[str, int], dict[Phase, float]]
+    )
+    pool_cpu_s: float = 0.0
+    platform_cpu_s: float = 0.0
+
+
+class Metering:
+    """Reads the meter, allocates each reading and saves both."""
+
+    def __init__(
+        self, store: Store, engine: Engine, meter: Meter, clock: Clock, sites: Sequence[Site]
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._meter = meter
+        self._clock = clock
+        self._pue = {site.zone: site.pue for site in sites}
+        self._before = _Before()
+        self._spent: dict[str, Spent] = {}
+
+    def begin(self, open_jobs: Sequence[str]) -> None:
+        """Start the first interval, and take up the totals of jobs that were begun earlier."""
+        self._meter.read(self._clock)
+        for job_id in open_jobs:
+            for entry in self._store.ledger(job_id):
+                middle = (entry.reading.start_at + entry.reading.end_at) / 2
+                reading = self._store.signal(entry.allocation.zone, middle, middle).at(middle)
+                self._add(entry.allocation, reading.value if reading else None)
+
+    def spent(self, job_id: str) -> Spent:
+        """What a job has used so far."""
+        return self._spent.get(job_id, Spent())
+
+    def sample(self, intensities: dict[str, float | None]) -> None:
+        """Charge the interval since the last call.
+
+        Args:
+            intensities: present intensity by zone, for the running totals; receipts price exactly.
+        """
+        usage = self._engine.usage()
+        reading = self._meter.read(self._clock)
+        if reading is None:
+            return
+        allocations = allocate(reading, self._usages(usage, reading))
+        self._store.record_energy(reading, allocations)
+        for allocation in allocations:
+            if allocation.account.holder is Holder.JOB:
+                self._add(allocation, intensities.get(allocation.zone))
+
+    def _add(self, allocation: Allocation, intensity: float | None) -> None:
+        spent = self._spent.setdefault(allocation.account.job_id, Spent())
+        energy_j = allocation.energy_uj / MICROJOULES
+        spent.energy_j += energy_j
+        if intensity is not None:
+            facility_j = energy_j * self._pue.get(allocation.zone, 1.0)
+            spent.carbon_g = (spent.carbon_g or 0.0) + facility_j / JOULES_PER_KWH * intensity
+
+    def _usages(self, usage: EngineUsage, reading: EnergyReading) -> list[Usage]:
+        before, self._before = (
+            self._before,
+            _Before(pool_cpu_s=usage.pool_cpu_s, platform_cpu_s=usage.platform_cpu_s),
+        )
+        usages: list[Usage] = []
+        for attempt in usage.attempts:
+            key = (attempt.job_id, attempt.token)
+            usages.extend(_phases(attempt, before.attempts.get(key, {}), reading.wall_s))
+            self._before.attempts[key] = attempt.cpu_s
+        pool_s = max(0.0, usage.pool_cpu_s - before.pool_cpu_s)
+        platform_s = max(0.0, usage.platform_cpu_s - before.platform_cpu_s)
+        usages.append(Usage(account=POOL, phase=Phase.WARM_IDLE, cpu_s=pool_s))
+        usages.append(Usage(account=PLATFORM, phase=Phase.NONE, cpu_s=platform_s))
+        return usages
+
+
+def _phases(attempt: WorkerUsage, before: dict[Phase, float], wall_s: float) -> list[Usage]:
+    """One usage for each phase in which the attempt computed; its reservation is split alike."""
+    spent = {phase: max(0.0, cpu_s - before.get(phase, 0.0)) for phase, cpu_s in attempt.cpu_s.items()}
+    spent = {phase: cpu_s for phase, cpu_s in spent.items() if cpu_s > 0} or {attempt.phase: 0.0}
+    total = sum(spent.values())
+    return [
+        Usage(
+            account=Account(Holder.JOB, attempt.job_id),
+            phase=phase,
+            cpu_s=cpu_s,
+            reserved_cpu_s=attempt.cpus * wall_s * (cpu_s / total if total else 1.0),
+            zone=attempt.zone,
+            workers=attempt.workers,
+            token=attempt.token,
+        )
+        for phase, cpu_s in spent.items()
+    ]

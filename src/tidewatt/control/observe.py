@@ -1,0 +1,164 @@
+"""Seeing: everything that a policy may know, put together into one snapshot."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tidewatt.domain.function import FunctionSpec, Kind
+from tidewatt.domain.job import Attempt, Job
+from tidewatt.domain.lifecycle import ACTIVE, ENDED, Wish
+from tidewatt.domain.signal import Forecast, Signal
+from tidewatt.domain.site import Site
+from tidewatt.domain.snapshot import JobView, Snapshot
+from tidewatt.domain.units import DAY_S, HOUR_S
+from tidewatt.errors import SignalMissing
+from tidewatt.forecast.gaps import fill
+from tidewatt.forecast.hourly import forecast
+from tidewatt.policy import profile as profiles
+from tidewatt.policy.profile import Profile
+from tidewatt.ports import Clock, Grid, Store
+
+_HISTORY_S = 14 * DAY_S
+_LEAST_HORIZON_S = 48 * HOUR_S
+_HINDSIGHT_S = 48 * HOUR_S
+_WATTS_PER_BUSY_CPU = 3.5
+"""Relative power of worker counts: each worker keeps its processors busy. See accounting/factors.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What an earlier job of the same function, code and arguments says of a new one."""
+
+    profile: Profile
+    steps_total: int | None
+
+
+class Observer:
+    """Builds snapshots, and keeps the actual signals that receipts will be priced with."""
+
+    def __init__(self, store: Store, grid: Grid, clock: Clock, sites: Sequence[Site]) -> None:
+        self._store = store
+        self._grid = grid
+        self._clock = clock
+        self._sites = tuple(sites)
+        self._forecasts: dict[str, Forecast] = {}
+        self._lineages: dict[str, Lineage] = {}
+        self._kept_until: float | None = None
+
+    def snapshot(self, jobs: Iterable[Job]) -> Snapshot:
+        """The world now, with those of the jobs that are to run."""
+        now = self._clock.now()
+        views = tuple(self._view(job) for job in jobs if job.wish is Wish.RUN)
+        deadlines = [view.deadline_at for view in views if view.deadline_at is not None]
+        horizon_s = max([_LEAST_HORIZON_S, *(deadline - now + HOUR_S for deadline in deadlines)])
+        zones = sorted({site.zone for site in self._sites})
+        forecasts = [f for f in (self._forecast(zone, now, horizon_s) for zone in zones) if f is not None]
+        return Snapshot(now=now, sites=self._sites, forecasts=tuple(forecasts), jobs=views)
+
+    def intensity(self, zone: str) -> float | None:
+        """The actual intensity of the present hour, gCO2e/kWh; None is not known, never zero."""
+        now = self._clock.now()
+        reading = self._grid.signal(zone, now, now + 1).at(now)
+        return None if reading is None else reading.value
+
+    def keep_signals(self, jobs: Sequence[Job]) -> None:
+        """Save the actual readings that receipts of these jobs will need, up to now."""
+        now = self._clock.now()
+        submitted = [job.submission.submitted_at for job in jobs]
+        since = min([now, *submitted]) if self._kept_until is None else self._kept_until
+        zones = {site.zone for site in self._sites} | {job.submission.home_zone for job in jobs}
+        for zone in sorted(zones):
+            self._store.record_signal(self._actual(zone, since - HOUR_S, now))
+        self._kept_until = now
+
+    def keep_hindsight(self, job_id: str) -> None:
+        """Save what is known of the hours after an ended job: its counterfactual may reach into them."""
+        job = self._store.job(job_id)
+        if job is None or job.state not in ENDED:
+            return
+        now = self._clock.now()
+        end_at = max(now, job.submission.deadline_at or now) + _HINDSIGHT_S
+        zone = job.submission.home_zone
+        self._store.record_signal(self._actual(zone, job.submission.submitted_at - HOUR_S, now))
+        self._store.record_signal(self._grid.signal(zone, now, end_at))
+
+    def _actual(self, zone: str, start_at: float, end_at: float) -> Signal:
+        """Actual readings of an interval that lies in the past, gaps filled and flagged."""
+        signal = self._grid.signal(zone, start_at, end_at)
+        try:
+            return fill(signal, start_at, end_at)
+        except SignalMissing:
+            return signal
+
+    def _forecast(self, zone: str, now: float, horizon_s: float) -> Forecast | None:
+        known = self._forecasts.get(zone)
+        if (
+            known
+            and known.issued_at // HOUR_S == now // HOUR_S
+            and known.windows[-1].start_at + HOUR_S >= now + horizon_s
+        ):
+            return known
+        history = self._grid.signal(zone, now - _HISTORY_S, now)
+        try:
+            issued = forecast(history, now, horizon_s)
+        except SignalMissing:
+            return None
+        self._forecasts[zone] = issued
+        return issued
+
+    def _view(self, job: Job) -> JobView:
+        function = job.function
+        attempts = self._store.attempts(job.id)
+        profile, steps_total = profiles.learn(attempts), job.steps_total
+        if not profile.steps_per_s:
+            lineage = self._lineage(job)
+            steps_total = steps_total or lineage.steps_total
+            startup = profile if any(a.startup_wall_s for a in attempts) else lineage.profile
+            profile = Profile(lineage.profile.steps_per_s, startup.startup_s)
+        current = attempts[-1] if attempts and job.state in ACTIVE else None
+        steps_done = max(job.steps_done, (current.last_step or 0) if current else 0)
+        return JobView(
+            id=job.id,
+            submitted_at=job.submission.submitted_at,
+            deadline_at=job.submission.deadline_at,
+            least=function.workers.least,
+            most=function.workers.most,
+            zones=function.zones,
+            home_zone=job.submission.home_zone,
+            cpus_per_worker=function.cpus,
+            suspendable=function.kind is Kind.TRAINING,
+            remaining=profiles.remaining(function, profile, steps_total, steps_done, self._clock.speed),
+            speedup=profile.speedup(function.workers.most),
+            watts=_watts(function),
+            restart_s=profile.startup_s * self._clock.speed,
+            running_on=current.site if current else None,
+            running_workers=current.workers if current else 0,
+        )
+
+    def _lineage(self, job: Job) -> Lineage:
+        if job.id not in self._lineages:
+            self._lineages[job.id] = self._find_lineage(job)
+        return self._lineages[job.id]
+
+    def _find_lineage(self, job: Job) -> Lineage:
+        """The newest earlier job of the same function, code and arguments whose speed was seen."""
+        for earlier in reversed(self._store.jobs()):
+            if earlier.seq >= job.seq or not _same_work(earlier, job):
+                continue
+            attempts: list[Attempt] = self._store.attempts(earlier.id)
+            learned = profiles.learn(attempts)
+            if learned.steps_per_s:
+                return Lineage(learned, earlier.steps_total)
+        return Lineage(profiles.learn([]), None)
+
+
+def _same_work(a: Job, b: Job) -> bool:
+    one, other = a.submission, b.submission
+    return (one.function.name, one.payload.sha256, one.arguments) == (
+        other.function.name,
+        other.payload.sha256,
+        other.arguments,
+    )
+
+
+def _watts(function: FunctionSpec) -> tuple[float, ...]:
+    return tuple(n * function.cpus * _WATTS_PER_BUSY_CPU for n in range(1, function.workers.most + 1))

@@ -1,0 +1,53 @@
+"""Telling: those who follow a job hear where it is, what it has used and why it waits."""
+
+from tidewatt.control.metering import Metering
+from tidewatt.control.observe import Observer
+from tidewatt.domain.job import Job
+from tidewatt.domain.lifecycle import ACTIVE
+from tidewatt.domain.plan import Plan
+from tidewatt.ports import Clock, Feed, Store, Update
+
+
+class Teller:
+    """Publishes jobs that are at work, and others when something about them changed."""
+
+    def __init__(
+        self, store: Store, feed: Feed, clock: Clock, observer: Observer, metering: Metering
+    ) -> None:
+        self._store = store
+        self._feed = feed
+        self._clock = clock
+        self._observer = observer
+        self._metering = metering
+        self._open: set[str] = set()
+
+    def tell(self, jobs: list[Job], plan: Plan | None, *, everything: bool) -> None:
+        """Publish jobs at work, those that ended since the last call, and on demand all that are open."""
+        for job_id in self._open - {job.id for job in jobs}:
+            ended = self._store.job(job_id)
+            if ended is not None:
+                self._feed.publish(self._update(ended, plan))
+        self._open = {job.id for job in jobs}
+        for job in jobs:
+            if everything or job.state in ACTIVE:
+                self._feed.publish(self._update(job, plan))
+
+    def _update(self, job: Job, plan: Plan | None) -> Update:
+        attempts = self._store.attempts(job.id)
+        active = attempts[-1] if attempts and job.state in ACTIVE else None
+        zone = attempts[-1].zone if attempts else job.submission.home_zone
+        spent = self._metering.spent(job.id)
+        return Update(
+            job_id=job.id,
+            state=job.state,
+            at=self._clock.now(),
+            zone=zone,
+            intensity=self._observer.intensity(zone),
+            workers=active.workers if active else 0,
+            step=max(job.steps_done, job.steps_reached),
+            total=job.steps_total,
+            loss=job.loss,
+            energy_j=spent.energy_j,
+            carbon_g=spent.carbon_g,
+            note=plan.note(job.id) if plan else "",
+        )

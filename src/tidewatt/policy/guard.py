@@ -1,0 +1,48 @@
+"""Law 6: whether following a plan through its first window leaves every deadline within reach."""
+
+from dataclasses import replace
+
+from tidewatt.domain.plan import Plan
+from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
+from tidewatt.policy import asap
+from tidewatt.policy.room import windows
+
+
+def keeps_deadlines(plan: Plan, snapshot: Snapshot) -> bool:
+    """Whether running flat out after the first window would still meet every deadline that can be met.
+
+    Deadlines that are out of reach even when nothing waits do not count: nothing is gained by giving
+    up the others for them.
+    """
+    now_or_never = asap.finish_times(snapshot, careful=True)
+    after = _after_first_window(plan, snapshot)
+    later = asap.finish_times(after, careful=True)
+    return all(
+        later.get(job.id, snapshot.now) <= job.deadline_at or now_or_never[job.id] > job.deadline_at
+        for job in snapshot.jobs
+        if job.deadline_at is not None and job.remaining is not None
+    )
+
+
+def _after_first_window(plan: Plan, snapshot: Snapshot) -> Snapshot:
+    """The snapshot as it will be when the first window has gone by as planned."""
+    first = windows(snapshot, float("inf"), most=1)[0]
+    jobs = [_advanced(job, plan, first.start_at, first.length_s) for job in snapshot.jobs]
+    return replace(snapshot, now=first.end_at, jobs=tuple(job for job in jobs if job is not None))
+
+
+def _advanced(job: JobView, plan: Plan, start_at: float, length_s: float) -> JobView | None:
+    """A job after the window, or None if it has ended."""
+    assignment = plan.current(job.id, start_at)
+    if assignment is None:
+        return replace(job, running_on=None, running_workers=0)
+    carried_on = (job.running_on, job.running_workers) == (assignment.site, assignment.workers)
+    restart = 0.0 if carried_on else job.restart_s
+    moved = replace(job, running_on=assignment.site, running_workers=assignment.workers)
+    if job.remaining is None:
+        return moved
+    done = job.speedup[assignment.workers - 1] * max(0.0, length_s - restart)
+    if done >= job.remaining.high_s:
+        return None
+    left = Remaining(max(0.0, job.remaining.expected_s - done), job.remaining.high_s - done)
+    return replace(moved, remaining=left)

@@ -1,0 +1,63 @@
+"""The windows of a planning horizon, and the processors still free in each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tidewatt.domain.plan import Assignment
+from tidewatt.domain.site import Site
+from tidewatt.domain.snapshot import JobView, Snapshot
+from tidewatt.domain.units import HOUR_S
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """An interval of planning: a whole hour, or the rest of the one that has begun."""
+
+    start_at: float
+    end_at: float
+
+    @property
+    def length_s(self) -> float:
+        """How long it is."""
+        return self.end_at - self.start_at
+
+
+def windows(snapshot: Snapshot, until: float, most: int | None = None) -> list[Window]:
+    """Windows from now on, ``most`` of them at most; the last one is cut off at ``until``.
+
+    Hours begin where those of the forecasts do, since some grids are stamped at half past.
+    """
+    offset = next((f.windows[0].start_at % HOUR_S for f in snapshot.forecasts if f.windows), 0.0)
+    result: list[Window] = []
+    start = snapshot.now
+    while start < until and (most is None or len(result) < most):
+        end = (start - offset) // HOUR_S * HOUR_S + HOUR_S + offset
+        if end <= start:  # rounding at the very edge of an hour
+            end += HOUR_S
+        result.append(Window(start, min(end, until)))
+        start = end
+    return result
+
+
+class Room:
+    """Free processors for each site and window."""
+
+    def __init__(self, sites: Iterable[Site]) -> None:
+        self._sites = {site.name: site for site in sites}
+        self._taken: dict[tuple[str, float], int] = {}
+
+    def workers(self, job: JobView, site: Site, window: Window) -> int:
+        """The most workers of a job that fit, 0 if fewer than it accepts."""
+        free = site.cpus - self._taken.get((site.name, window.start_at), 0)
+        count = min(job.most, free // job.cpus_per_worker)
+        return count if count >= job.least else 0
+
+    def take(self, job: JobView, assignment: Assignment, window: Window) -> None:
+        """Reserve what an assignment needs."""
+        key = (assignment.site, window.start_at)
+        self._taken[key] = self._taken.get(key, 0) + assignment.workers * job.cpus_per_worker
+
+
+def permitted(job: JobView, snapshot: Snapshot) -> list[Site]:
+    """Sites in zones that the job allows; law 7 rests on this one function."""
+    return [site for site in snapshot.sites if not job.zones or site.zone in job.zones]
