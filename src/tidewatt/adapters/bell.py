@@ -154,9 +154,9 @@ class _short:  # noqa: N801 - used as a function
 
 
 def _same_user(visitor: socket.socket) -> bool:
-    """Whether the other end belongs to this user; the socket's mode says so already, the kernel says it again."""
+    """Whether the other end belongs to this user; the socket's mode says so, and the kernel again."""
     if sys.platform != "linux":
         return True
     raw = visitor.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-    _, uid, _ = _PEER_CREDENTIALS.unpack(raw)
+    uid: int = _PEER_CREDENTIALS.unpack(raw)[1]
     return uid == os.getuid()

@@ -1,21 +1,21 @@
 """The one loop: observe, decide, act, record. The same live and simulated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tidewatt.control.act import Actor
 from tidewatt.control.metering import Metering
-from tidewatt.control.observe import Observer
+from tidewatt.control.observe import Observer, Sites
 from tidewatt.control.record import Recorder
 from tidewatt.control.recover import recover
 from tidewatt.control.tell import Teller
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, Wish
 from tidewatt.domain.plan import Plan
-from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import Snapshot
-from tidewatt.domain.units import HOUR_S
+from tidewatt.domain.world import World
+from tidewatt.policy.room import windows
 from tidewatt.ports import Clock, Engine, Exited, Feed, Grid, Meter, Store
 
 Policy = Callable[[Snapshot], Plan]
@@ -32,7 +32,9 @@ class Parts:
     meter: Meter
     clock: Clock
     feed: Feed
-    sites: Sequence[Site]
+    sites: Sites
+    world: World | None
+    """The world that the clock and the grid belong to."""
     folder: Path
     """Jobs have their folders here."""
 
@@ -56,9 +58,10 @@ class Loop:
     def run(self, linger_s: float) -> None:
         """Work until nothing is left to do, then wait so many real seconds for more."""
         recover(self._store, self._engine, self._recorder, self._parts.folder)
+        self._save_time()
         self._metering.begin([job.id for job in self._store.jobs(open_only=True)])
         give_up_at = self._clock.wall() + linger_s
-        while True:
+        while not self._outlived():
             if self.turn(max(0.0, give_up_at - self._clock.wall())):
                 give_up_at = self._clock.wall() + linger_s
             elif self._clock.wall() >= give_up_at:
@@ -83,6 +86,8 @@ class Loop:
         if self._clock.wall() >= self._sample_at:
             self._sample()
         decide = bool(jobs) and (decide or self._clock.now() >= self._decide_at)
+        if decide and self._outlived():
+            return False
         if decide:
             self._decide(jobs)
         for job in jobs:
@@ -91,9 +96,13 @@ class Loop:
         self._teller.tell(self._store.jobs(open_only=True), self._plan, everything=decide)
         return bool(jobs)
 
+    @staticmethod
+    def pending(open_jobs: Iterable[Job]) -> list[Job]:
+        """Those of the open jobs that a loop has something to do for."""
+        return [job for job in open_jobs if job.wish is not Wish.HOLD or job.state in ACTIVE]
+
     def _pending(self) -> list[Job]:
-        """Jobs that the loop has something to do for."""
-        return [j for j in self._store.jobs(open_only=True) if j.wish is not Wish.HOLD or j.state in ACTIVE]
+        return self.pending(self._store.jobs(open_only=True))
 
     def _timeout(self, jobs: list[Job], patience_s: float) -> float:
         """Real seconds until something is due even if nothing happens."""
@@ -108,7 +117,7 @@ class Loop:
         snapshot = self._observer.snapshot(jobs)
         self._plan = self._policy(snapshot)
         self._store.record_plan(snapshot, self._plan)
-        self._decide_at = (snapshot.now // HOUR_S + 1) * HOUR_S
+        self._decide_at = windows(snapshot, float("inf"), most=1)[0].end_at
         self._sample()  # before reservations change
         for job in jobs:
             self._actor.act(job, self._plan, snapshot)
@@ -116,9 +125,15 @@ class Loop:
         self._save_time()
 
     def _sample(self) -> None:
-        zones = {site.zone for site in self._parts.sites}
+        zones = {site.zone for site in self._parts.sites()}
         self._metering.sample({zone: self._observer.intensity(zone) for zone in zones})
         self._sample_at = self._clock.wall() + _SAMPLE_EVERY_S
+
+    def _outlived(self) -> bool:
+        """Whether the world was replaced by another, which happens only while no job is open."""
+        world = self._store.world()
+        born_into = self._parts.world
+        return world is not None and (born_into is None or world.lineage != born_into.lineage)
 
     def _save_time(self) -> None:
         """Note how far a replay has come; it goes on from here after whatever happens."""

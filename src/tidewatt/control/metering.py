@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tidewatt.accounting.allocate import allocate
+from tidewatt.control.observe import Sites
 from tidewatt.domain.ledger import PLATFORM, POOL, Account, Allocation, EnergyReading, Holder, Phase, Usage
-from tidewatt.domain.site import Site
 from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES
 from tidewatt.ports import Clock, Engine, EngineUsage, Meter, Store, WorkerUsage
 
@@ -32,14 +32,12 @@ class _Before:
 class Metering:
     """Reads the meter, allocates each reading and saves both."""
 
-    def __init__(
-        self, store: Store, engine: Engine, meter: Meter, clock: Clock, sites: Sequence[Site]
-    ) -> None:
+    def __init__(self, store: Store, engine: Engine, meter: Meter, clock: Clock, sites: Sites) -> None:
         self._store = store
         self._engine = engine
         self._meter = meter
         self._clock = clock
-        self._pue = {site.zone: site.pue for site in sites}
+        self._sites = sites
         self._before = _Before()
         self._spent: dict[str, Spent] = {}
 
@@ -77,7 +75,7 @@ class Metering:
         energy_j = allocation.energy_uj / MICROJOULES
         spent.energy_j += energy_j
         if intensity is not None:
-            facility_j = energy_j * self._pue.get(allocation.zone, 1.0)
+            facility_j = energy_j * next((s.pue for s in self._sites() if s.zone == allocation.zone), 1.0)
             spent.carbon_g = (spent.carbon_g or 0.0) + facility_j / JOULES_PER_KWH * intensity
 
     def _usages(self, usage: EngineUsage, reading: EnergyReading) -> list[Usage]:

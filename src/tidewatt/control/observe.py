@@ -1,6 +1,6 @@
 """Seeing: everything that a policy may know, put together into one snapshot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tidewatt.domain.function import FunctionSpec, Kind
@@ -17,8 +17,12 @@ from tidewatt.policy import profile as profiles
 from tidewatt.policy.profile import Profile
 from tidewatt.ports import Clock, Grid, Store
 
+Sites = Callable[[], tuple[Site, ...]]
+"""Where work can run at the moment."""
 _HISTORY_S = 14 * DAY_S
 _LEAST_HORIZON_S = 48 * HOUR_S
+_DONORS_S = 7 * DAY_S
+"""A missing hour is filled from the same hour of the days before."""
 _HINDSIGHT_S = 48 * HOUR_S
 _WATTS_PER_BUSY_CPU = 3.5
 """Relative power of worker counts: each worker keeps its processors busy. See accounting/factors.py."""
@@ -35,11 +39,11 @@ class Lineage:
 class Observer:
     """Builds snapshots, and keeps the actual signals that receipts will be priced with."""
 
-    def __init__(self, store: Store, grid: Grid, clock: Clock, sites: Sequence[Site]) -> None:
+    def __init__(self, store: Store, grid: Grid, clock: Clock, sites: Sites) -> None:
         self._store = store
         self._grid = grid
         self._clock = clock
-        self._sites = tuple(sites)
+        self._sites = sites
         self._forecasts: dict[str, Forecast] = {}
         self._lineages: dict[str, Lineage] = {}
         self._kept_until: float | None = None
@@ -50,9 +54,10 @@ class Observer:
         views = tuple(self._view(job) for job in jobs if job.wish is Wish.RUN)
         deadlines = [view.deadline_at for view in views if view.deadline_at is not None]
         horizon_s = max([_LEAST_HORIZON_S, *(deadline - now + HOUR_S for deadline in deadlines)])
-        zones = sorted({site.zone for site in self._sites})
+        sites = self._sites()
+        zones = sorted({site.zone for site in sites})
         forecasts = [f for f in (self._forecast(zone, now, horizon_s) for zone in zones) if f is not None]
-        return Snapshot(now=now, sites=self._sites, forecasts=tuple(forecasts), jobs=views)
+        return Snapshot(now=now, sites=sites, forecasts=tuple(forecasts), jobs=views)
 
     def intensity(self, zone: str) -> float | None:
         """The actual intensity of the present hour, gCO2e/kWh; None is not known, never zero."""
@@ -65,7 +70,7 @@ class Observer:
         now = self._clock.now()
         submitted = [job.submission.submitted_at for job in jobs]
         since = min([now, *submitted]) if self._kept_until is None else self._kept_until
-        zones = {site.zone for site in self._sites} | {job.submission.home_zone for job in jobs}
+        zones = {site.zone for site in self._sites()} | {job.submission.home_zone for job in jobs}
         for zone in sorted(zones):
             self._store.record_signal(self._actual(zone, since - HOUR_S, now))
         self._kept_until = now
@@ -83,7 +88,7 @@ class Observer:
 
     def _actual(self, zone: str, start_at: float, end_at: float) -> Signal:
         """Actual readings of an interval that lies in the past, gaps filled and flagged."""
-        signal = self._grid.signal(zone, start_at, end_at)
+        signal = self._grid.signal(zone, start_at - _DONORS_S, end_at)
         try:
             return fill(signal, start_at, end_at)
         except SignalMissing:
@@ -91,11 +96,7 @@ class Observer:
 
     def _forecast(self, zone: str, now: float, horizon_s: float) -> Forecast | None:
         known = self._forecasts.get(zone)
-        if (
-            known
-            and known.issued_at // HOUR_S == now // HOUR_S
-            and known.windows[-1].start_at + HOUR_S >= now + horizon_s
-        ):
+        if known is not None and _still_good(known, now, horizon_s):
             return known
         history = self._grid.signal(zone, now - _HISTORY_S, now)
         try:
@@ -149,6 +150,12 @@ class Observer:
             if learned.steps_per_s:
                 return Lineage(learned, earlier.steps_total)
         return Lineage(profiles.learn([]), None)
+
+
+def _still_good(issued: Forecast, now: float, horizon_s: float) -> bool:
+    """Whether a forecast was issued in this hour and reaches far enough."""
+    first, last = issued.windows[0], issued.windows[-1]
+    return first.start_at <= now < first.start_at + HOUR_S and last.start_at + HOUR_S >= now + horizon_s
 
 
 def _same_work(a: Job, b: Job) -> bool:

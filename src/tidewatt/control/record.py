@@ -17,6 +17,7 @@ class Recorder:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._forked: dict[tuple[str, int], float] = {}
         self._first_report: dict[tuple[str, int], float] = {}
 
     def record(self, event: EngineEvent) -> bool:
@@ -46,6 +47,7 @@ class Recorder:
 
     def _started(self, event: Started) -> None:
         _, attempt = self._attempt(event.job_id, event.token)
+        self._forked[event.job_id, event.token] = self._clock.wall()
         self._store.update_attempt(replace(attempt, processes=event.processes))
 
     def _progressed(self, event: Progressed) -> bool:
@@ -56,7 +58,8 @@ class Recorder:
         if job.state is State.STARTING:
             self._store.move(job.id, State.STARTING, State.RUNNING, at=at, wall=wall)
         if attempt.first_step is None:
-            attempt = replace(attempt, first_step=event.step, startup_wall_s=wall - attempt.started_wall)
+            began = self._forked.get((event.job_id, event.token), attempt.started_wall)
+            attempt = replace(attempt, first_step=event.step, startup_wall_s=wall - began)
         self._store.update_attempt(replace(attempt, last_step=event.step, training_wall_s=wall - first))
         self._store.record_progress(event, at=at, wall=wall, workers=attempt.workers)
         return job.steps_total is None and event.total is not None
@@ -72,7 +75,8 @@ class Recorder:
     def _exited(self, event: Exited) -> None:
         job, attempt = self._attempt(event.job_id, event.token)
         at, wall = self._clock.now(), self._clock.wall()
-        self._first_report.pop((event.job_id, event.token), None)
+        for instants in (self._forked, self._first_report):
+            instants.pop((event.job_id, event.token), None)
         self._store.update_attempt(replace(attempt, ended_at=at, ended_wall=wall, outcome=event.outcome))
         rest = State.SUSPENDED if job.checkpoint else State.QUEUED
         detail = (event.error or "").strip().rpartition("\n")[2]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tidewatt.domain.function import FunctionSpec, Payload
 from tidewatt.domain.lifecycle import State, Wish
+from tidewatt.domain.world import REAL, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,10 @@ class Submission:
     submitted_wall: float
     deadline_at: float | None
     home_zone: str
+    world: World = REAL
+    """The world that it was submitted to."""
+    grid: str = ""
+    """Where that world's intensities come from, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ class Attempt:
 
     ``processes`` are (pid, start time) pairs, so that a process of another program that was given the
     same number later is never taken for a worker. ``training_wall_s`` is real time between the first
-    and the last step that the attempt reported, ``startup_wall_s`` real time until the first.
+    and the last step that the attempt reported, ``startup_wall_s`` real time from fork to the first.
     """
 
     job_id: str

@@ -61,6 +61,8 @@ def _place(job: JobView, snapshot: Snapshot, room: Room, prices: Prices) -> tupl
         return [], "no site lies in a zone that it allows"
     if not job.suspendable and job.running_on is not None:
         return _stay(job, snapshot, room), "runs through once started"
+    if job.running_on is not None and job.remaining and job.remaining.high_s <= job.restart_s:
+        return _stay(job, snapshot, room), "finishing: stopping would cost more than what is left"
     if job.remaining is None:
         return _probe(job, snapshot, room, prices, sites), "running to learn how long it takes"
     hurry = _nothing_to_wait_for(job, sites, prices)

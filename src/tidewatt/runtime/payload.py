@@ -17,27 +17,29 @@ _FUNCTION = "function.pkl"
 _ARGUMENTS = "arguments.pkl"
 
 
-def save_source(folder: Path, origin: Path, function: str, arguments: dict[str, Any]) -> Payload:
-    """Keep a copy of a source file, and the arguments, in the folder of a job."""
+def describe(origin: Path | None, body: Any, name: str) -> Payload:  # noqa: ANN401 - any callable of the user's
+    """How the code of a job will be found once it is saved: a source file if there is one, else a pickle."""
+    if origin is None:
+        data = cloudpickle.dumps(body)
+        return Payload(form="pickle", path=_FUNCTION, function=name, sha256=hashlib.sha256(data).hexdigest())
     source = origin.read_bytes()
-    (folder / _SOURCE).write_bytes(source)
-    (folder / _ARGUMENTS).write_bytes(cloudpickle.dumps(arguments))
     return Payload(
         form="source",
         path=_SOURCE,
-        function=function,
+        function=name,
         origin=str(origin.resolve()),
         sha256=hashlib.sha256(source).hexdigest(),
         imports=imports_of(source),
     )
 
 
-def save_pickle(folder: Path, body: Any, name: str, arguments: dict[str, Any]) -> Payload:  # noqa: ANN401 - any callable of the user's
-    """Keep a function from a session or a notebook, by value, and the arguments."""
-    data = cloudpickle.dumps(body)
-    (folder / _FUNCTION).write_bytes(data)
+def save(folder: Path, origin: Path | None, body: Any, arguments: dict[str, Any]) -> None:  # noqa: ANN401 - the same
+    """Keep the code and the arguments of a job in its folder."""
+    if origin is None:
+        (folder / _FUNCTION).write_bytes(cloudpickle.dumps(body))
+    else:
+        (folder / _SOURCE).write_bytes(origin.read_bytes())
     (folder / _ARGUMENTS).write_bytes(cloudpickle.dumps(arguments))
-    return Payload(form="pickle", path=_FUNCTION, function=name, sha256=hashlib.sha256(data).hexdigest())
 
 
 def imports_of(source: bytes) -> tuple[str, ...]:

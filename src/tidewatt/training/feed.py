@@ -1,6 +1,6 @@
 """Which examples belong to which step and shard: a matter of numbers alone, never of workers."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # torch's own types are partial.
 
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,169 @@
+"""The run that a saving is claimed against: the same work, begun at submission and straight through."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidewatt.accounting.carbon import Operational, Spent, operational, ratio
+from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
+from tidewatt.accounting.pace import joules_per_step, steps_per_second, stints, work_energy_j
+from tidewatt.domain.estimate import ZERO, Estimate, total
+from tidewatt.domain.job import Attempt, Job
+from tidewatt.domain.ledger import LedgerEntry, Phase
+from tidewatt.domain.lifecycle import State
+from tidewatt.domain.signal import Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterfactual:
+    """A run that did not happen, and what it would have taken.
+
+    ``start_at`` and ``end_at`` are instants of the world's clock, ``wall_s`` is real time, and
+    ``machine_s`` the real seconds of the whole machine that it would have reserved. ``energy_j`` has the
+    range of the ``meter`` in it. ``assumed`` is true if any figure was carried over from another worker
+    count instead of observed at this one; ``basis`` says it all in words.
+    """
+
+    start_at: float
+    end_at: float
+    wall_s: float
+    machine_s: float
+    zone: str
+    workers: int
+    energy_j: Estimate
+    meter: Estimate
+    operational: Operational
+    basis: str
+    assumed: bool
+
+    @property
+    def carbon(self) -> Impact | None:
+        """Its operational carbon, or None where the home zone has no data."""
+        return self.operational.carbon
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Why something cannot be said."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    energy_j: Estimate
+    wall_s: float
+    basis: str
+    assumed: bool = False
+
+
+def counterfactual(
+    job: Job,
+    attempts: Sequence[Attempt],
+    entries: Sequence[LedgerEntry],
+    signal: Signal | None,
+    speed: float,
+    factors: Factors = DEFAULTS,
+) -> Counterfactual | Unknown:
+    """Tell what the same work would have taken without Tidewatt's choices.
+
+    It starts at submission, at the least worker count that the job accepts, in its home zone, with one
+    cold start and nothing else than the work: no checkpoint, suspend, resume or replay. It is priced with
+    the same actual signal. Of a job that has not ended, the work is what was done so far.
+
+    Args:
+        job: The job.
+        attempts: All attempts at it.
+        entries: Its ledger.
+        signal: The actual intensity of its home zone, gCO2e/kWh.
+        speed: World seconds for each real second.
+        factors: Those that the run which did happen is priced with.
+    """
+    if job.state in {State.FAILED, State.CANCELLED}:
+        return Unknown(f"the job was {job.state}, and a saving is told only of work that was finished")
+    workers = job.function.workers.least
+    work = _training(job, attempts, entries, workers) or _whole_attempt(attempts, entries, workers)
+    if work is None:
+        return Unknown("too little of the work was observed to say what it takes")
+    cold = _cold_start(attempts, entries)
+    zone, start_at = job.submission.home_zone, job.submission.submitted_at
+    began_at = start_at + cold.wall_s * speed
+    end_at = began_at + work.wall_s * speed
+    meter = ratio(total(e.energy_j for e in entries))
+    spent = [
+        Spent(zone=zone, start_at=start_at, end_at=began_at, energy_j=cold.energy_j, meter=meter),
+        Spent(zone=zone, start_at=began_at, end_at=end_at, energy_j=work.energy_j, meter=meter),
+    ]
+    wall_s = cold.wall_s + work.wall_s
+    return Counterfactual(
+        start_at=start_at,
+        end_at=end_at,
+        wall_s=wall_s,
+        machine_s=wall_s * workers * job.function.cpus / entries[0].reading.cpus,
+        zone=zone,
+        workers=workers,
+        energy_j=(cold.energy_j + work.energy_j) * meter,
+        meter=meter,
+        operational=operational(spent, {} if signal is None else {zone: signal}, factors),
+        basis=f"{work.basis}; {cold.basis}",
+        assumed=work.assumed,
+    )
+
+
+def _training(
+    job: Job, attempts: Sequence[Attempt], entries: Sequence[LedgerEntry], workers: int
+) -> _Part | None:
+    done = stints(attempts, entries)
+    energy, pace = joules_per_step(done, workers), steps_per_second(done, workers)
+    ended = job.state is State.SUCCEEDED and job.steps_total is not None
+    steps = job.steps_total if ended and job.steps_total is not None else job.steps_reached
+    if energy is None or pace is None or steps == 0:
+        return None
+    count = f"{workers} worker{'s' if workers > 1 else ''}"
+    seen = f"as observed with {count}"
+    per_step = seen if energy.seen else "the mean over other worker counts"
+    rate = seen if pace.seen else "in proportion from the nearest worker count seen"
+    return _Part(
+        energy_j=energy.figure.scaled(steps),
+        wall_s=steps / pace.figure.value,
+        basis=f"{steps:,} steps with {count}: {energy.figure.value:.3g} J a step ({per_step}) and "
+        f"{pace.figure.value:.3g} steps a real second ({rate})",
+        assumed=not (energy.seen and pace.seen),
+    )
+
+
+def _whole_attempt(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry], workers: int) -> _Part | None:
+    last = next(
+        (a for a in reversed(attempts) if a.outcome == "succeeded" and a.ended_wall is not None), None
+    )
+    if last is None or last.ended_wall is None:
+        return None
+    energy_j = work_energy_j(entries, last.token)
+    if energy_j == 0:
+        return None
+    wall_s = (last.ended_wall - last.started_wall - (last.startup_wall_s or 0.0)) * last.workers / workers
+    return _Part(
+        energy_j=Estimate.exact(energy_j),
+        wall_s=max(0.0, wall_s),
+        basis="the energy and the length of the attempt that succeeded",
+        assumed=last.workers != workers,
+    )
+
+
+def _cold_start(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry]) -> _Part:
+    by_token: dict[int, float] = {}
+    for entry in entries:
+        if entry.allocation.phase is Phase.COLD_START:
+            token = entry.allocation.token
+            by_token[token] = by_token.get(token, 0.0) + entry.allocation.energy_uj / 1_000_000
+    timed = [a for a in attempts if a.startup_wall_s is not None]
+    chosen = [a for a in timed if a.token in by_token] or timed
+    wall_s = sum(a.startup_wall_s or 0.0 for a in chosen) / len(chosen) if chosen else 0.0
+    seen = [joules for joules in by_token.values() if joules > 0]
+    if not seen:
+        return _Part(energy_j=ZERO, wall_s=wall_s, basis="no cold start took energy that could be seen")
+    mean = sum(seen) / len(seen)
+    return _Part(
+        energy_j=Estimate(mean, min(seen), max(seen)),
+        wall_s=wall_s,
+        basis=f"one cold start, the mean of {len(seen)} observed" if len(seen) > 1 else "one cold start",
+    )

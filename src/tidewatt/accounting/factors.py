@@ -1,0 +1,148 @@
+"""The constants that turn energy and time into carbon, water and money, each with its source."""
+
+from dataclasses import dataclass, fields
+
+from tidewatt.domain.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One published figure.
+
+    ``low`` and ``high`` bound what it may be where nothing more is known; ``valid`` says which years
+    it describes. A corrected figure gets a new ``id``, so that old receipts stay explicable.
+    """
+
+    id: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    source: str
+    valid: str
+
+    @property
+    def estimate(self) -> Estimate:
+        """The figure as a value with its range."""
+        return Estimate(self.value, self.low, self.high)
+
+
+PUE = Factor(
+    "pue/unknown-site/1",
+    1.56,
+    1.0,
+    2.0,
+    "facility energy per machine energy",
+    "Uptime Institute Global Data Center Survey 2024 (mean 1.56); 1.0 is a machine without cooling of "
+    "its own, under a desk",
+    "2024",
+)
+WUE = Factor(
+    "wue/on-site/1",
+    1.8,
+    0.0,
+    1.9,
+    "L/kWh of machine energy",
+    "The Green Grid, White Paper 35, and US data centre mean (Shehabi et al. 2016, LBNL-1005775); "
+    "0 is a site cooled by air",
+    "2016-2024",
+)
+EWIF = Factor(
+    "ewif/world/1",
+    3.9,
+    1.9,
+    11.5,
+    "L/kWh of facility energy",
+    "World Resources Institute, Guidance for calculating water use embedded in purchased electricity "
+    "(Reig et al. 2020), as tabulated by EcoLogits, world mix; the range is Germany to Argentina",
+    "2020-2024",
+)
+SERVER_EMBODIED = Factor(
+    "embodied/server-1-socket/1",
+    946.0,
+    540.0,
+    1579.0,
+    "kgCO2e for the whole machine",
+    "Boavizta API 2.5, one AMD EPYC 7763, 8 x 32 GB memory, 1 TB SSD",
+    "2021-2025",
+)
+SERVER_LIFESPAN = Factor(
+    "lifespan/server/1",
+    35_040.0,
+    26_280.0,
+    43_800.0,
+    "h",
+    "Boavizta and Cloud Carbon Footprint: 4 years of service, 3 to 5",
+    "2021-2025",
+)
+ELECTRICITY_PRICE = Factor(
+    "price/electricity-world/1",
+    0.155,
+    0.08,
+    0.45,
+    "USD/kWh of facility energy",
+    "GlobalPetrolPrices, first quarter of 2025: world mean for businesses; the range is the mean of Asian "
+    "households to Irish households",
+    "2025",
+)
+CPU_MIN_WATTS = Factor(
+    "power/vcpu-idle/1",
+    0.74,
+    0.47,
+    3.04,
+    "W per virtual processor",
+    "Cloud Carbon Footprint methodology, mean minimum over AWS processors; range over microarchitectures",
+    "2021-2025",
+)
+CPU_MAX_WATTS = Factor(
+    "power/vcpu-busy/1",
+    3.5,
+    1.69,
+    8.58,
+    "W per virtual processor",
+    "Cloud Carbon Footprint methodology, mean maximum over AWS processors; range over microarchitectures",
+    "2021-2025",
+)
+MEMORY_WATTS = Factor(
+    "power/memory/1",
+    0.3725,
+    0.30,
+    0.392,
+    "W/GB",
+    "Green Algorithms (Lannelongue et al. 2021), after Karyakin and Salem 2017; high is that of Cloud "
+    "Carbon Footprint",
+    "2017-2025",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factors:
+    """The factors in force for one computation; replace what is known better of a site."""
+
+    pue: Factor = PUE
+    wue: Factor = WUE
+    ewif: Factor = EWIF
+    embodied: Factor = SERVER_EMBODIED
+    lifespan: Factor = SERVER_LIFESPAN
+    price: Factor = ELECTRICITY_PRICE
+
+    def by_id(self, ids: frozenset[str]) -> tuple[Factor, ...]:
+        """Those of the factors whose ids are given, in the order of the fields."""
+        chosen: list[Factor] = [getattr(self, field.name) for field in fields(self)]
+        return tuple(factor for factor in chosen if factor.id in ids)
+
+
+DEFAULTS = Factors()
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What some energy or time led to, with the ids of the factors that it was computed with.
+
+    ``method`` names the formula and its version; a restatement is a new version.
+    """
+
+    amount: Estimate
+    unit: str
+    factors: tuple[str, ...]
+    method: str

@@ -1,0 +1,98 @@
+"""What one step of a job took at each worker count, in joules and in real seconds, as observed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from tidewatt.domain.estimate import Estimate
+from tidewatt.domain.job import Attempt
+from tidewatt.domain.ledger import LedgerEntry, Phase
+
+WORK = frozenset({Phase.COMPUTE, Phase.COMM})
+"""The phases that any run of the same steps would have; the others are how this one came about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stint:
+    """What one attempt added to a job: ``steps`` that were new, and what they took.
+
+    ``timed_steps`` in ``timed_s`` real seconds are those between its first and last report, replayed
+    ones included.
+    """
+
+    workers: int
+    steps: int
+    energy_j: float
+    timed_steps: int
+    timed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A figure, and whether it was seen at the worker count asked for (or carried over from others)."""
+
+    figure: Estimate
+    seen: bool
+
+
+def stints(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry]) -> tuple[Stint, ...]:
+    """Divide the work of a job among its attempts.
+
+    A step that an attempt did again is not new. A step that no attempt reported, because it left between
+    two reports, belongs to the one that left.
+    """
+    ordered = sorted((a for a in attempts if a.first_step is not None), key=lambda a: a.token)
+    steps, reached = [0] * len(ordered), 0
+    for index, attempt in enumerate(ordered):
+        first, last = attempt.first_step or 0, attempt.last_step or 0
+        unreported = max(0, first - 1 - reached)
+        steps[max(0, index - 1)] += unreported
+        steps[index] += max(0, last - reached - unreported)
+        reached = max(reached, last)
+    return tuple(
+        Stint(
+            workers=attempt.workers,
+            steps=count,
+            energy_j=work_energy_j(entries, attempt.token),
+            timed_steps=(attempt.last_step or 0) - (attempt.first_step or 0),
+            timed_s=attempt.training_wall_s,
+        )
+        for attempt, count in zip(ordered, steps, strict=True)
+    )
+
+
+def work_energy_j(entries: Sequence[LedgerEntry], token: int) -> float:
+    """The joules of compute and communication of one attempt, as the meter counts them."""
+    return sum(
+        e.allocation.energy_uj / 1_000_000
+        for e in entries
+        if e.allocation.token == token and e.allocation.phase in WORK
+    )
+
+
+def joules_per_step(done: Sequence[Stint], workers: int) -> Observed | None:
+    """The mean energy of a step at a worker count, else over all counts; None if no step took energy.
+
+    The range is that over the attempts it is the mean of, those shorter than half their median left out,
+    for a few steps say little.
+    """
+    usable = [s for s in done if s.steps > 0 and s.energy_j > 0]
+    here = [s for s in usable if s.workers == workers]
+    chosen = here or usable
+    if not chosen:
+        return None
+    mean = sum(s.energy_j for s in chosen) / sum(s.steps for s in chosen)
+    half = median(s.steps for s in chosen) / 2
+    each = [s.energy_j / s.steps for s in chosen if s.steps >= half]
+    return Observed(Estimate(mean, min(mean, *each), max(mean, *each)), seen=bool(here))
+
+
+def steps_per_second(done: Sequence[Stint], workers: int) -> Observed | None:
+    """Steps per real second at a worker count, else in proportion from the nearest count; None if unseen."""
+    timed = [s for s in done if s.timed_steps > 0 and s.timed_s > 0]
+    if not timed:
+        return None
+    nearest = min((s.workers for s in timed), key=lambda count: (abs(count - workers), count))
+    chosen = [s for s in timed if s.workers == nearest]
+    rate = sum(s.timed_steps for s in chosen) / sum(s.timed_s for s in chosen)
+    return Observed(Estimate.exact(rate * workers / nearest), seen=nearest == workers)

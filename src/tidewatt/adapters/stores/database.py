@@ -1,0 +1,167 @@
+"""Transactions on SQLite and PostgreSQL, each begun the way its database needs."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    StatementError,
+)
+
+from tidewatt.errors import TidewattError, UsageError
+
+BUSY_TIMEOUT_S = 15
+_MIGRATION_LOCK = 0x7469_6465  # "tide" in ASCII: any number that other programs are unlikely to lock
+
+
+class _Mode(Enum):
+    READING = auto()
+    WRITING = auto()
+    DURABLE = auto()
+    LOCKED = auto()
+
+
+_BEGIN: dict[str, dict[_Mode, tuple[str, ...]]] = {
+    # A writer takes its lock at once: a reader that becomes a writer may fail without waiting. The level
+    # of synchronisation cannot be changed inside a transaction; a later FULL one syncs all before it.
+    "sqlite": {
+        _Mode.READING: ("BEGIN",),
+        _Mode.WRITING: ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"),
+        _Mode.DURABLE: ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"),
+        _Mode.LOCKED: ("PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"),
+    },
+    "postgresql": {
+        _Mode.READING: (),
+        _Mode.WRITING: ("SET LOCAL synchronous_commit TO OFF",),
+        _Mode.DURABLE: (),
+        _Mode.LOCKED: (f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})",),
+    },
+}
+
+
+class Database:
+    """One database and the connections to it; ``name`` is its URL without a password."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._begin = _BEGIN[engine.dialect.name]
+        self.name = engine.url.render_as_string(hide_password=True)
+
+    @classmethod
+    def at(cls, url: str) -> "Database":
+        """The database of a URL; nothing is opened before the first transaction.
+
+        Raises:
+            UsageError: neither SQLite nor PostgreSQL, or the driver is not installed.
+        """
+        wanted = "sqlite:///FILE or postgresql://USER@HOST/NAME"
+        try:
+            parsed = make_url(url)
+        except (ArgumentError, ValueError):
+            # The beginning is enough to know it by; what follows may hold a password.
+            raise UsageError(f"a store's URL that begins with {url[:10]!r}", wanted) from None
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+            raise UsageError(f"a store of kind {parsed.drivername!r}", wanted)
+        options: dict[str, Any] = {"pool_pre_ping": True}
+        if parsed.drivername == "sqlite":
+            # Without an isolation level the driver begins no transaction of its own accord.
+            options = {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}}
+            if parsed.database in {None, "", ":memory:"}:
+                options["poolclass"] = StaticPool
+        try:
+            return cls(create_engine(parsed, **options))
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                f"no Python package {error.name}", wanted, "install 'tidewatt[postgres]'"
+            ) from error
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database that has one."""
+        name = self._engine.url.database
+        if self._engine.dialect.name != "sqlite" or name is None or name in {"", ":memory:"}:
+            return None
+        return Path(name)
+
+    @contextmanager
+    def reading(self) -> Generator[Connection]:
+        """A transaction that sees one state throughout (PostgreSQL: for each statement)."""
+        with self._transaction(_Mode.READING) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, durable: bool) -> Generator[Connection]:
+        """A transaction that is saved on leaving, or undone by an exception.
+
+        Where it is not ``durable``, a power cut may lose its last moments; a crash of a process never does.
+        """
+        with self._transaction(_Mode.DURABLE if durable else _Mode.WRITING) as connection:
+            yield connection
+
+    @contextmanager
+    def locked(self) -> Generator[Connection]:
+        """A durable transaction that no other process can be in at the same time."""
+        with self._transaction(_Mode.LOCKED) as connection:
+            yield connection
+
+    def settle(self, *, migrated: bool) -> None:
+        """Put SQLite in write-ahead mode, and a new schema in its file rather than in its log.
+
+        The change of mode needs the file for itself and, alone among statements, does not wait for it:
+        so an exclusive transaction does the waiting. If others keep coming the mode stays as it is,
+        which is slower and just as safe, and the next to open the store tries again.
+        """
+        if self.file is None:
+            return
+        with self._connected() as connection:
+            for _ in range(20):
+                try:
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL").all()
+                    break
+                except OperationalError:
+                    connection.exec_driver_sql("BEGIN EXCLUSIVE")
+                    connection.commit()
+            if migrated:
+                connection.exec_driver_sql("PRAGMA main.wal_checkpoint(TRUNCATE)").all()
+
+    def close(self) -> None:
+        """Close every connection; on SQLite the last one to close takes the log files with it."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, mode: _Mode) -> Generator[Connection]:
+        with self._connected() as connection:
+            for statement in self._begin[mode]:
+                connection.exec_driver_sql(statement)
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def _connected(self) -> Generator[Connection]:
+        """A connection; what its database cannot do is said in words, and all not committed is undone."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (IntegrityError, ProgrammingError, DataError):
+            raise
+        except StatementError as error:
+            if isinstance(error.orig, TidewattError):
+                raise error.orig from None
+            if not isinstance(error, DatabaseError):
+                raise
+            raise TidewattError(
+                f"the store {self.name} failing: {error.orig}",
+                "a database that can be read and written",
+                "see that it exists, is a store of Tidewatt, is not full and that you may write to it",
+            ) from error

@@ -1,0 +1,81 @@
+"""How a job changes state: compare-and-set, with the event saved beside it."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, insert, select, update
+
+from tidewatt.adapters.stores import rows, tables
+from tidewatt.domain.job import Job
+from tidewatt.domain.lifecycle import State
+from tidewatt.errors import IllegalMove, StaleToken, TidewattError
+
+
+def unknown_job(job_id: str) -> TidewattError:
+    """What to raise where a job was named that the store does not hold."""
+    return TidewattError(f"no job {job_id} in the store", "a job that was submitted", "see 'tidewatt jobs'")
+
+
+def transition(
+    connection: Connection,
+    job_id: str,
+    before: State,
+    after: State,
+    values: Mapping[str, object],
+    *,
+    last_token: int | None = None,
+) -> Job:
+    """Move a job that is in ``before``, and whose token is ``last_token`` if one is given.
+
+    Raises:
+        IllegalMove: the job is in another state; both are named.
+        StaleToken: its token is another.
+        TidewattError: there is no such job.
+    """
+    jobs = tables.jobs
+    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state == before)
+    if last_token is not None:
+        statement = statement.where(jobs.c.token == last_token)
+    statement = statement.values(state=after, **values)
+    row = connection.execute(statement.returning(*jobs.c)).mappings().one_or_none()
+    if row is not None:
+        return rows.job_of(row)
+    actual = connection.execute(select(jobs.c.state, jobs.c.token).where(jobs.c.id == job_id)).one_or_none()
+    if actual is None:
+        raise unknown_job(job_id)
+    if actual.state != before:
+        raise IllegalMove(
+            f"job {job_id} {actual.state}", f"it {before}, to move it to {after}", "look at the job again"
+        )
+    raise StaleToken(
+        f"job {job_id} at token {actual.token}", f"token {last_token}", "another attempt began since"
+    )
+
+
+def save_event(
+    connection: Connection, job: Job, before: State | None, *, at: float, wall: float, detail: str
+) -> None:
+    """Keep the move that brought a job from ``before`` to the state it has now, which may be the same."""
+    connection.execute(
+        insert(tables.events).values(
+            job_id=job.id, at=at, wall=wall, before=before, after=job.state, token=job.token, detail=detail
+        )
+    )
+
+
+def fence(connection: Connection, job_id: str, token: int) -> None:
+    """Hold the job until the transaction ends, if the attempt with that token is still its newest.
+
+    Raises:
+        StaleToken: the job has another token.
+        TidewattError: there is no such job.
+    """
+    statement = select(tables.jobs.c.token).where(tables.jobs.c.id == job_id).with_for_update()
+    newest: int | None = connection.execute(statement).scalar_one_or_none()
+    if newest is None:
+        raise unknown_job(job_id)
+    if newest != token:
+        raise StaleToken(
+            f"a report of attempt {token} at job {job_id}",
+            f"one of attempt {newest}",
+            "the attempt lost its lease; its worker should end",
+        )

@@ -1,0 +1,95 @@
+"""Records of the domain as rows, and back."""
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from tidewatt.domain.estimate import Tier
+from tidewatt.domain.job import Attempt, Event, Job, Submission
+from tidewatt.domain.ledger import Account, Allocation, EnergyReading, LedgerEntry
+from tidewatt.domain.signal import Reading
+from tidewatt.ports import Checkpointed
+
+_SUBMISSION = tuple(f.name for f in fields(Submission))
+_JOB = tuple(f.name for f in fields(Job) if f.name != "submission")
+_ATTEMPT = tuple(f.name for f in fields(Attempt))
+_EVENT = tuple(f.name for f in fields(Event))
+_READING = tuple(f.name for f in fields(EnergyReading) if f.name != "tier")
+_ALLOCATION = tuple(f.name for f in fields(Allocation) if f.name != "account")
+_CHECKPOINT = tuple(f.name for f in fields(Checkpointed))
+_SIGNAL = tuple(f.name for f in fields(Reading))
+
+
+def _pick(row: RowMapping, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: row[name] for name in names}
+
+
+def _values(record: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
+
+
+def submission_values(submission: Submission) -> dict[str, Any]:
+    """The columns of a job that a submission fills."""
+    return _values(submission, _SUBMISSION)
+
+
+def job_of(row: RowMapping) -> Job:
+    """The job of a row."""
+    return Job(submission=Submission(**_pick(row, _SUBMISSION)), **_pick(row, _JOB))
+
+
+def attempt_values(attempt: Attempt) -> dict[str, Any]:
+    """The columns of an attempt."""
+    return _values(attempt, _ATTEMPT)
+
+
+def attempt_of(row: RowMapping) -> Attempt:
+    """The attempt of a row."""
+    return Attempt(**_pick(row, _ATTEMPT))
+
+
+def checkpoint_values(checkpoint: Checkpointed) -> dict[str, Any]:
+    """The columns of a checkpoint, but for when it was recorded."""
+    return _values(checkpoint, _CHECKPOINT)
+
+
+def event_of(row: RowMapping) -> Event:
+    """The move of a row."""
+    return Event(**_pick(row, _EVENT))
+
+
+def reading_values(reading: EnergyReading) -> dict[str, Any]:
+    """The columns of a meter's reading."""
+    return {**_values(reading, _READING), "tier": int(reading.tier)}
+
+
+def allocation_values(allocation: Allocation, reading_id: int) -> dict[str, Any]:
+    """The columns of a share of the reading with that number."""
+    return {
+        **_values(allocation, _ALLOCATION),
+        "holder": allocation.account.holder,
+        "job_id": allocation.account.job_id,
+        "reading_id": reading_id,
+    }
+
+
+def ledger_entry_of(share: RowMapping, reading: EnergyReading) -> LedgerEntry:
+    """The ledger's entry of an allocation's row and the reading it is a share of."""
+    account = Account(share["holder"], share["job_id"])
+    return LedgerEntry(reading=reading, allocation=Allocation(account=account, **_pick(share, _ALLOCATION)))
+
+
+def energy_reading_of(row: RowMapping) -> EnergyReading:
+    """The meter's reading of a row."""
+    return EnergyReading(**_pick(row, _READING), tier=Tier(row["tier"]))
+
+
+def signal_values(zone: str, reading: Reading) -> dict[str, Any]:
+    """The columns of a grid's reading, as plain values for a statement in SQL."""
+    return {**_values(reading, _SIGNAL), "zone": zone, "quality": reading.quality.value}
+
+
+def signal_reading_of(row: RowMapping) -> Reading:
+    """The grid's reading of a row."""
+    return Reading(**_pick(row, _SIGNAL))

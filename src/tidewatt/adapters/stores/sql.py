@@ -1,0 +1,404 @@
+"""The store: durable state in SQLite or PostgreSQL, through SQLAlchemy Core."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import case, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tidewatt.adapters.stores import rows, tables
+from tidewatt.adapters.stores.database import Database
+from tidewatt.adapters.stores.migrations import migrate
+from tidewatt.adapters.stores.moves import fence, save_event, transition, unknown_job
+from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
+from tidewatt.domain.job import Attempt, Event, Job, Submission
+from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry
+from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
+from tidewatt.domain.plan import Plan
+from tidewatt.domain.signal import Signal
+from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.units import HOUR_S
+from tidewatt.domain.world import World
+from tidewatt.errors import TidewattError
+from tidewatt.ports import Checkpointed, Progressed
+
+_CHANGEABLE = frozenset(
+    {
+        "wish",
+        "failures",
+        "steps_done",
+        "steps_reached",
+        "steps_total",
+        "loss",
+        "checkpoint",
+        "result",
+        "error",
+        "ended_at",
+    }
+)
+_PLANS_AT_ONCE = 100
+
+
+class SqlStore:
+    """Durable state in one database; open it with ``SqlStore.open`` and close it after use.
+
+    Every method is one transaction. Submissions, wishes, moves and checkpoints have reached the disk when
+    it returns; of progress, energy, signals and plans a power cut may lose the last moments. All methods
+    raise TidewattError when the database cannot be read or written.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> "SqlStore":
+        """The store at ``sqlite:///FILE``, ``sqlite://`` (in memory) or ``postgresql://USER@HOST/NAME``.
+
+        It is created or brought to the newest schema if need be.
+
+        Raises:
+            UsageError: the URL names no database that is known.
+            NewerState: a newer version of Tidewatt wrote it; nothing was touched.
+        """
+        database = Database.at(url)
+        try:
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Let go of the database; files of its log are gone when the last to use it has closed."""
+        self._database.close()
+
+    def world(self) -> World | None:
+        """The world of this state, or None before the first job."""
+        with self._database.reading() as connection:
+            found: World | None = connection.execute(select(tables.world.c.world)).scalar_one_or_none()
+            return found
+
+    def save_world(self, world: World) -> None:
+        """Replace the world."""
+        with self._database.writing(durable=False) as connection:
+            connection.execute(KEEP_WORLD, {"world": world})
+
+    def submit(self, submission: Submission) -> Job:
+        """Make a submission durable before returning; doing so again is the same as doing so once.
+
+        Raises:
+            TidewattError: another submission has the same identifier.
+        """
+        statement = insert(tables.jobs).values(
+            **rows.submission_values(submission),
+            state=State.QUEUED,
+            wish=Wish.RUN,
+            token=0,
+            failures=0,
+            steps_done=0,
+            steps_reached=0,
+        )
+        try:
+            with self._database.writing(durable=True) as connection:
+                row = connection.execute(statement.returning(*tables.jobs.c)).mappings().one()
+                job = rows.job_of(row)
+                at, wall = submission.submitted_at, submission.submitted_wall
+                save_event(connection, job, None, at=at, wall=wall, detail="")
+                return job
+        except IntegrityError:
+            kept = self.job(submission.id)
+            if kept is None:
+                raise
+        if kept.submission != submission:
+            raise TidewattError(
+                f"another submission under the identifier {submission.id}", "one that no job has"
+            )
+        return kept
+
+    def job(self, job_id: str) -> Job | None:
+        """One job by its identifier, or None."""
+        with self._database.reading() as connection:
+            statement = select(tables.jobs).where(tables.jobs.c.id == job_id)
+            row = connection.execute(statement).mappings().one_or_none()
+            return None if row is None else rows.job_of(row)
+
+    def jobs(self, *, open_only: bool = False) -> list[Job]:
+        """All jobs, or those that have not ended, in order of submission."""
+        statement = select(tables.jobs).order_by(tables.jobs.c.seq)
+        if open_only:
+            statement = statement.where(tables.jobs.c.state.in_([s for s in State if s not in ENDED]))
+        with self._database.reading() as connection:
+            return [rows.job_of(row) for row in connection.execute(statement).mappings()]
+
+    def wish(self, job_id: str, wish: Wish) -> None:
+        """Note what the user asks of a job.
+
+        Raises:
+            TidewattError: there is no such job.
+        """
+        with self._database.writing(durable=True) as connection:
+            statement = update(tables.jobs).where(tables.jobs.c.id == job_id).values(wish=wish)
+            if connection.execute(statement).rowcount == 0:
+                raise unknown_job(job_id)
+
+    def move(
+        self,
+        job_id: str,
+        before: State,
+        after: State,
+        *,
+        at: float,
+        wall: float,
+        detail: str = "",
+        **changes: object,
+    ) -> Job:
+        """Move a job and save the event; ``changes`` are further columns of it.
+
+        A move to an ended state sets ``ended_at`` to ``at`` unless told otherwise.
+
+        Raises:
+            IllegalMove: the job is not in ``before``, or no move leads from there to ``after``.
+            TidewattError: there is no such job.
+            TypeError: a change of something that a move does not set.
+        """
+        check_move(job_id, before, after)
+        if unknown := changes.keys() - _CHANGEABLE:
+            raise TypeError(f"move() sets {', '.join(sorted(_CHANGEABLE))}, not {', '.join(sorted(unknown))}")
+        if after in ENDED:
+            changes = {"ended_at": at, **changes}
+        with self._database.writing(durable=True) as connection:
+            job = transition(connection, job_id, before, after, changes)
+            save_event(connection, job, before, at=at, wall=wall, detail=detail)
+            return job
+
+    def begin_attempt(self, job_id: str, before: State, attempt: Attempt) -> Job:
+        """Move to starting under a new fencing token; ``attempt.token`` must be one above the last.
+
+        Raises:
+            IllegalMove: the job is not in ``before``, or cannot start from there.
+            StaleToken: the job's last token is not the one below.
+            TidewattError: there is no such job.
+            ValueError: the attempt is one at another job.
+        """
+        if attempt.job_id != job_id:
+            raise ValueError(f"an attempt at {attempt.job_id} cannot begin {job_id}")
+        check_move(job_id, before, State.STARTING)
+        workers = "1 worker" if attempt.workers == 1 else f"{attempt.workers} workers"
+        with self._database.writing(durable=True) as connection:
+            job = transition(
+                connection,
+                job_id,
+                before,
+                State.STARTING,
+                {"token": attempt.token},
+                last_token=attempt.token - 1,
+            )
+            connection.execute(insert(tables.attempts), rows.attempt_values(attempt))
+            save_event(
+                connection,
+                job,
+                before,
+                at=attempt.started_at,
+                wall=attempt.started_wall,
+                detail=f"{workers} at {attempt.site}",
+            )
+            return job
+
+    def update_attempt(self, attempt: Attempt) -> None:
+        """Save what is new of an attempt.
+
+        Raises:
+            StaleToken: the job has a newer one.
+            TidewattError: there is no such job.
+        """
+        statement = (
+            update(tables.attempts)
+            .where(tables.attempts.c.job_id == attempt.job_id, tables.attempts.c.token == attempt.token)
+            .values(rows.attempt_values(attempt))
+        )
+        with self._database.writing(durable=False) as connection:
+            fence(connection, attempt.job_id, attempt.token)
+            connection.execute(statement)
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """All attempts at a job, oldest first."""
+        attempts = tables.attempts
+        statement = select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.token)
+        with self._database.reading() as connection:
+            return [rows.attempt_of(row) for row in connection.execute(statement).mappings()]
+
+    def record_progress(self, progress: Progressed, *, at: float, wall: float, workers: int) -> None:
+        """Save a report; what it leaves out, a total or a loss, stays as it was reported last.
+
+        Raises:
+            StaleToken: the report is not of the job's newest attempt.
+            TidewattError: there is no such job.
+        """
+        jobs = tables.jobs
+        furthest = case((jobs.c.steps_reached < progress.step, progress.step), else_=jobs.c.steps_reached)
+        news = {"steps_total": progress.total, "loss": progress.loss}
+        with self._database.writing(durable=False) as connection:
+            fence(connection, progress.job_id, progress.token)
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.id == progress.job_id)
+                .values(
+                    steps_reached=furthest,
+                    **{name: value for name, value in news.items() if value is not None},
+                )
+            )
+            report = connection.execute(
+                insert(tables.progress)
+                .values(
+                    job_id=progress.job_id,
+                    token=progress.token,
+                    at=at,
+                    wall=wall,
+                    step=progress.step,
+                    total=progress.total,
+                    workers=workers,
+                    loss=progress.loss,
+                )
+                .returning(tables.progress.c.id)
+            ).scalar_one()
+            metrics = [{"progress_id": report, "name": n, "value": v} for n, v in progress.metrics.items()]
+            if metrics:
+                connection.execute(insert(tables.metrics), metrics)
+
+    def progress(self, job_id: str) -> list[tuple[float, int, int, float | None]]:
+        """(at, step, workers, loss) of every report kept, in order."""
+        reports = tables.progress.c
+        statement = (
+            select(reports.at, reports.step, reports.workers, reports.loss)
+            .where(reports.job_id == job_id)
+            .order_by(reports.id)
+        )
+        with self._database.reading() as connection:
+            return [(at, step, workers, loss) for at, step, workers, loss in connection.execute(statement)]
+
+    def record_checkpoint(self, checkpoint: Checkpointed, *, at: float) -> None:
+        """Make a checkpoint the one to resume from; one that failed is only kept on record.
+
+        Raises:
+            StaleToken: the checkpoint is not of the job's newest attempt.
+            TidewattError: there is no such job.
+        """
+        jobs = tables.jobs
+        with self._database.writing(durable=True) as connection:
+            fence(connection, checkpoint.job_id, checkpoint.token)
+            if not checkpoint.error:
+                connection.execute(
+                    update(jobs)
+                    .where(jobs.c.id == checkpoint.job_id)
+                    .values(checkpoint=checkpoint.path, steps_done=checkpoint.step)
+                )
+            connection.execute(insert(tables.checkpoints), {**rows.checkpoint_values(checkpoint), "at": at})
+
+    def note(self, job_id: str, *, at: float, wall: float, detail: str) -> None:
+        """Save something worth knowing that is not a move: an event from the job's state to the same.
+
+        Raises:
+            TidewattError: there is no such job.
+        """
+        statement = select(tables.jobs).where(tables.jobs.c.id == job_id).with_for_update()
+        with self._database.writing(durable=True) as connection:
+            row = connection.execute(statement).mappings().one_or_none()
+            if row is None:
+                raise unknown_job(job_id)
+            job = rows.job_of(row)
+            save_event(connection, job, job.state, at=at, wall=wall, detail=detail)
+
+    def events(self, job_id: str) -> list[Event]:
+        """All moves of a job and all notes, oldest first."""
+        events = tables.events
+        statement = select(events).where(events.c.job_id == job_id).order_by(events.c.id)
+        with self._database.reading() as connection:
+            return [rows.event_of(row) for row in connection.execute(statement).mappings()]
+
+    def record_energy(self, reading: EnergyReading, allocations: Sequence[Allocation]) -> None:
+        """Save a reading and its allocations in one transaction.
+
+        Raises:
+            TidewattError: the allocations do not sum to the reading, in microjoules.
+        """
+        allocated_uj = sum(allocation.energy_uj for allocation in allocations)
+        if allocated_uj != reading.energy_uj:
+            raise TidewattError(
+                f"allocations of {allocated_uj} µJ", f"{reading.energy_uj} µJ, all that {reading.meter} read"
+            )
+        with self._database.writing(durable=False) as connection:
+            statement = insert(tables.readings).values(rows.reading_values(reading))
+            reading_id: int = connection.execute(statement.returning(tables.readings.c.id)).scalar_one()
+            shares = [rows.allocation_values(allocation, reading_id) for allocation in allocations]
+            if shares:
+                connection.execute(insert(tables.allocations), shares)
+
+    def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
+        """Entries of one job, or all of the node, in the order recorded."""
+        shares, readings = tables.allocations, tables.readings
+        of_shares = select(shares).order_by(shares.c.id)
+        of_readings = select(readings)
+        if job_id is not None:
+            of_shares = of_shares.where(shares.c.job_id == job_id)
+            mine = select(shares.c.reading_id).where(shares.c.job_id == job_id)
+            of_readings = of_readings.where(readings.c.id.in_(mine))
+        with self._database.reading() as connection:
+            # Shares first: where a reading is saved in between, it is then read along with all the others.
+            found = connection.execute(of_shares).mappings().all()
+            known = {
+                row["id"]: rows.energy_reading_of(row) for row in connection.execute(of_readings).mappings()
+            }
+        return [rows.ledger_entry_of(share, known[share["reading_id"]]) for share in found]
+
+    def record_signal(self, signal: Signal) -> None:
+        """Keep actual readings; one kept before gives way only to one of the same quality or better."""
+        if not signal.readings:
+            return
+        kept = [rows.signal_values(signal.zone, reading) for reading in signal.readings]
+        with self._database.writing(durable=False) as connection:
+            connection.execute(KEEP_BETTER_READING, kept)
+
+    def signal(self, zone: str, start_at: float, end_at: float) -> Signal:
+        """Kept readings of the hours that overlap an interval, or hold its instant if it has no length."""
+        readings = tables.signals
+        statement = (
+            select(readings)
+            .where(
+                readings.c.zone == zone,
+                readings.c.observed_at > start_at - HOUR_S,
+                or_(readings.c.observed_at < end_at, readings.c.observed_at <= start_at),
+            )
+            .order_by(readings.c.observed_at)
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(statement).mappings()
+            return Signal(zone, tuple(rows.signal_reading_of(row) for row in found))
+
+    def record_plan(self, snapshot: Snapshot, plan: Plan) -> None:
+        """Keep a decision with all that it was made from.
+
+        Raises:
+            TidewattError: a number in it is not finite, so that it would not come back the same.
+        """
+        with self._database.writing(durable=False) as connection:
+            connection.execute(insert(tables.plans), {"snapshot": snapshot, "plan": plan})
+
+    def plans(self) -> Iterator[tuple[Snapshot, Plan]]:
+        """All decisions, oldest first, fetched as they are asked for."""
+        kept = tables.plans.c
+        last = 0
+        while True:
+            statement = select(tables.plans).where(kept.id > last).order_by(kept.id).limit(_PLANS_AT_ONCE)
+            with self._database.reading() as connection:
+                page = connection.execute(statement).all()
+            if not page:
+                return
+            for number, snapshot, plan in page:
+                yield snapshot, plan
+                last = number
+
+    def last_plan(self) -> Plan | None:
+        """The newest decision."""
+        statement = select(tables.plans.c.plan).order_by(tables.plans.c.id.desc()).limit(1)
+        with self._database.reading() as connection:
+            found: Plan | None = connection.execute(statement).scalar_one_or_none()
+            return found

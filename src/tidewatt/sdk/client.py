@@ -1,0 +1,301 @@
+"""The one way in: commands and decorated functions reach a state folder through it."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from tidewatt import wiring
+from tidewatt.domain import world as worlds
+from tidewatt.domain.function import FunctionSpec, Payload, WorkerRange
+from tidewatt.domain.job import Job, Submission
+from tidewatt.domain.lifecycle import ENDED, State, Wish
+from tidewatt.domain.plan import Plan
+from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.units import HOUR_S
+from tidewatt.domain.world import World, WorldRequest
+from tidewatt.errors import JobFailed, UsageError
+from tidewatt.policy import admission, cheapest
+from tidewatt.ports import Grid, Store, Update
+from tidewatt.runtime.payload import describe, save
+from tidewatt.sdk.functions import Handle
+
+_RECENT_S = 48 * HOUR_S
+_LONGEST_NAME = 24
+_NEWEST = 2**62
+"""The place in the queue of a job that is not in it yet."""
+_SILENCE_S = 5.0
+"""Real seconds without a word after which the store is asked instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a submission says beyond its function; None leaves it to the function or to what there is."""
+
+    deadline_s: float | None = None
+    length_s: float | None = None
+    workers: WorkerRange | None = None
+    zones: tuple[str, ...] = ()
+    """Where to run, the home zone first."""
+    speed: float | None = None
+    start_at: float | None = None
+    carbon_file: str | None = None
+    source: Path | None = None
+    """The file that the function was loaded from, if a copy of it is to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A submission that has not been made: what would happen to it."""
+
+    job: Job
+    world: World
+    snapshot: Snapshot
+    plan: Plan
+    grid: Grid
+
+
+class Client:
+    """Jobs of one state folder."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
+        self.store: Store = wiring.open_store(self.home)
+
+    def submit(self, handle: Handle[Any, Any], arguments: dict[str, Any], options: Options) -> str:
+        """Make a submission durable and wake the supervisor; the job's identifier is returned.
+
+        Raises:
+            Refused: it cannot be done in time, or not where it is allowed to be; nothing is left behind.
+            UsageError: something in it cannot be understood.
+        """
+        with wiring.submitting(self.home):
+            proposal = self.propose(handle, arguments, options)
+            admission.check(proposal.snapshot, proposal.job.id)
+            self._keep(proposal, handle.body, arguments, options.source)
+        self.wake()
+        return proposal.job.id
+
+    def propose(self, handle: Handle[Any, Any], arguments: dict[str, Any], options: Options) -> Proposal:
+        """What a submission would look like, and what would be planned for it."""
+        spec = _specify(handle.spec, options)
+        request = WorldRequest(
+            speed=options.speed,
+            start_at=options.start_at,
+            carbon_file=options.carbon_file and str(Path(options.carbon_file).absolute()),
+            zones=self._zones(spec, options),
+        )
+        open_jobs = self.store.jobs(open_only=True)
+        clock = wiring.clock_of(None)
+        known = self.store.world()
+        world = worlds.join(known, request) if open_jobs and known else worlds.make(request, clock.wall())
+        grid = wiring.open_grid(world.carbon_file)
+        for zone in world.zones:
+            _check_zone(grid, zone, worlds.now(world, clock.wall(), supervised=False))
+        at = worlds.now(world, clock.wall(), supervised=bool(open_jobs) and wiring.supervised(self.home))
+        payload = describe(options.source, handle.body, spec.name)
+        job = _draft(
+            spec=spec,
+            arguments=arguments,
+            home_zone=request.zones[0],
+            at=at,
+            wall=clock.wall(),
+            payload=payload,
+        )
+        observer = wiring.observer_at(self.store, grid, world, supervised=bool(open_jobs))
+        snapshot = observer.snapshot([*open_jobs, job])
+        return Proposal(job, world, snapshot, cheapest.decide(snapshot), grid)
+
+    def wake(self) -> None:
+        """See that somebody is at work if there is anything to do."""
+        if wiring.any_work(self.store):
+            wiring.wake(self.home).close()
+
+    def job(self, name: str) -> Job:
+        """The job with this identifier, or the only one that it begins.
+
+        Raises:
+            UsageError: there is none, or more than one.
+        """
+        job = self.store.job(name)
+        if job is not None:
+            return job
+        ids = [j.id for j in self.store.jobs()]
+        matching = [i for i in ids if i.startswith(name)]
+        if len(matching) == 1:
+            return self.job(matching[0])
+        close = matching or get_close_matches(name, ids, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else "`tidewatt jobs` lists them"
+        found = "several jobs" if matching else "no job"
+        raise UsageError(f"{found} {name!r}", "the identifier of a job", hint)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job."""
+        self._ask(job_id, Wish.CANCEL)
+
+    def hold(self, job_id: str) -> None:
+        """Ask for the suspension of a job until it is resumed."""
+        self._ask(job_id, Wish.HOLD)
+
+    def resume(self, job_id: str) -> None:
+        """Let a held job go on."""
+        self._ask(job_id, Wish.RUN)
+
+    def follow(self, job_id: str) -> Iterator[Update]:
+        """What happens to a job, until it has ended or is held; a supervisor that dies is replaced."""
+        while not self._at_rest(job_id):
+            caller = wiring.wake(self.home)
+            try:
+                for update in caller.updates(_SILENCE_S):
+                    if update is not None and update.job_id == job_id:
+                        yield update
+                    if (update is None or update.job_id == job_id) and self._at_rest(job_id):
+                        return
+            finally:
+                caller.close()
+
+    def result(self, job_id: str) -> Any:  # noqa: ANN401 - the user's result
+        """Wait for a job and return what its function returned.
+
+        Raises:
+            JobFailed: it ended without a result.
+        """
+        for _ in self.follow(job_id):
+            pass
+        job = self.job(job_id)
+        if job.state is not State.SUCCEEDED or job.result is None:
+            raise JobFailed(f"job {job_id} {job.state}", "a result", job.error or "see `tidewatt show`")
+        return self._saved_result(job)["value"]
+
+    def shown_result(self, job: Job) -> object:
+        """The result of a job in plain values, None if it has none."""
+        return self._saved_result(job)["shown"] if job.result is not None else None
+
+    def folder(self, job: Job) -> Path:
+        """Where the files of a job lie."""
+        return self.home.jobs / job.id
+
+    def now(self) -> float:
+        """The instant of the world, as far as somebody outside the supervisor can tell."""
+        world = self.store.world()
+        wall = wiring.clock_of(None).wall()
+        return worlds.now(world, wall, supervised=wiring.supervised(self.home)) if world else wall
+
+    def _saved_result(self, job: Job) -> dict[str, Any]:
+        saved: dict[str, Any] = cloudpickle.loads((self.folder(job) / (job.result or "")).read_bytes())
+        return saved
+
+    def _ask(self, job_id: str, wish: Wish) -> None:
+        job = self.job(job_id)
+        if job.state in ENDED:
+            raise UsageError(
+                f"job {job.id}, which has {job.state}", "one that is still open", "`tidewatt jobs` lists them"
+            )
+        self.store.wish(job.id, wish)
+        if wiring.any_work(self.store):
+            wiring.wake(self.home).close()
+
+    def _at_rest(self, job_id: str) -> bool:
+        job = self.job(job_id)
+        held = job.wish is Wish.HOLD and job.state in (State.QUEUED, State.SUSPENDED)
+        return job.state in ENDED or held
+
+    def _zones(self, spec: FunctionSpec, options: Options) -> tuple[str, ...]:
+        """Where to run: as asked, as the function says, as the environment says, or where others run."""
+        named = os.environ.get("TIDEWATT_ZONE")
+        world = self.store.world()
+        zones = options.zones or spec.zones or ((named,) if named else ()) or (world.zones if world else ())
+        if not zones:
+            raise UsageError(
+                "no grid zone",
+                "to know where this machine is",
+                "add --zone, for example --zone DE, or set TIDEWATT_ZONE (`tidewatt grid` lists the zones)",
+            )
+        return tuple(dict.fromkeys(zones))
+
+    def _keep(self, proposal: Proposal, body: object, arguments: dict[str, Any], source: Path | None) -> None:
+        """Write the job's folder, then the submission; a failure leaves neither."""
+        job = proposal.job
+        folder = self.folder(job)
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            save(folder, source, body, arguments)
+            self.store.save_world(proposal.world)
+            self.store.submit(replace(job.submission, world=proposal.world, grid=proposal.grid.name))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _specify(spec: FunctionSpec, options: Options) -> FunctionSpec:
+    """The function as this submission wants it."""
+    workers = options.workers or spec.workers
+    if options.workers is not None and workers.most > spec.shards:
+        raise UsageError(
+            f"{workers.most} workers for the {spec.shards} shards of {spec.name}",
+            f"at most {spec.shards}",
+            "shards are fixed by the function, because the result depends on them: @tw.training(shards=...)",
+        )
+    return replace(
+        spec,
+        workers=workers,
+        deadline_s=options.deadline_s or spec.deadline_s,
+        length_s=options.length_s or spec.length_s,
+        zones=spec.zones or options.zones,
+    )
+
+
+def _check_zone(grid: Grid, zone: str, at: float) -> None:
+    """Refuse a zone that the grid does not know, or knows nothing of at the time in question."""
+    if not grid.signal(zone, at - _RECENT_S, at + HOUR_S).readings:
+        day = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        raise UsageError(
+            f"no reading of {zone} within two days of {day} in {grid.name}",
+            "data for the time that the job begins at",
+            "choose --start inside the period of the file",
+        )
+
+
+def _draft(
+    *,
+    spec: FunctionSpec,
+    arguments: dict[str, Any],
+    home_zone: str,
+    at: float,
+    wall: float,
+    payload: Payload,
+) -> Job:
+    """A job that nobody has submitted yet."""
+    submission = Submission(
+        id=f"{spec.name[:_LONGEST_NAME].replace('_', '-')}-{secrets.token_hex(3)}",
+        function=spec,
+        payload=payload,
+        arguments={name: repr(value) for name, value in arguments.items()},
+        submitted_at=at,
+        submitted_wall=wall,
+        deadline_at=None if spec.deadline_s is None else at + spec.deadline_s,
+        home_zone=home_zone,
+    )
+    return Job(
+        submission=submission,
+        seq=_NEWEST,
+        state=State.QUEUED,
+        wish=Wish.RUN,
+        token=0,
+        failures=0,
+        steps_done=0,
+        steps_reached=0,
+        steps_total=None,
+        loss=None,
+        checkpoint=None,
+        result=None,
+        error=None,
+        ended_at=None,
+    )

@@ -1,0 +1,220 @@
+"""The decorators: an ordinary function, with what it needs to run without a server."""
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from tidewatt.domain.budget import Budget
+from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
+from tidewatt.domain.units import parse_bytes, parse_duration
+from tidewatt.errors import UsageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Handle(Generic[P, R]):
+    """A decorated function: call it as ever, or submit it."""
+
+    def __init__(self, body: Callable[P, R], spec: FunctionSpec) -> None:
+        self.body = body
+        self.spec = spec
+        self.__doc__ = body.__doc__
+        self.__name__ = spec.name
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function here and now, in this process, without Tidewatt."""
+        return self.body(*args, **kwargs)
+
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The parameters that a submission fills; a training's ``run`` is not one of them."""
+        parameters = dict(inspect.signature(self.body).parameters)
+        if self.spec.kind is Kind.TRAINING:
+            if not parameters:
+                raise UsageError(
+                    f"training {self.spec.name} without a parameter",
+                    "run as its first one",
+                    "def f(run): ...",
+                )
+            del parameters[next(iter(parameters))]
+        return parameters
+
+    def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments by name.
+
+        Raises:
+            UsageError: one is missing, or the function does not take it.
+        """
+        parameters = self.parameters()
+        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        for name in kwargs:
+            if name not in parameters and not takes_any:
+                close = get_close_matches(name, parameters, n=1)
+                hint = f"did you mean {close[0]}?" if close else ""
+                taken = ", ".join(parameters) or "no arguments"
+                raise UsageError(f"argument {name!r} for {self.spec.name}", taken, hint)
+        try:
+            bound = inspect.Signature(list(parameters.values())).bind(*args, **kwargs)
+        except TypeError as error:
+            raise UsageError(
+                f"arguments of {self.spec.name}: {error}", ", ".join(parameters) or "none"
+            ) from None
+        named: dict[str, Any] = {}
+        for name, value in bound.arguments.items():
+            kind = parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                raise UsageError(f"*{name} in {self.spec.name}", "arguments that have names", "name them")
+            named.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
+        return named
+
+    def submit(self, *args: Any, deadline: str | None = None, **kwargs: Any) -> "Call":  # noqa: ANN401 - the user's arguments
+        """Queue the function durably; returns as soon as the submission is on disk.
+
+        Args:
+            *args: arguments of the function, after ``run`` for a training.
+            deadline: when it is to be done, as a duration from now such as ``"6 h"``.
+            **kwargs: further arguments.
+
+        Raises:
+            Refused: it cannot be done in time, or not where it is allowed to be.
+            UsageError: an argument does not fit, or no zone is known.
+        """
+        from tidewatt.sdk.client import Client, Options  # noqa: PLC0415 - keeps `import tidewatt` light
+
+        client = Client()
+        options = Options(deadline_s=None if deadline is None else parse_duration(deadline))
+        return Call(client.submit(self, self.bind(args, kwargs), options))
+
+    def remote(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the user's arguments and result
+        """Submit and wait for the result."""
+        return self.submit(*args, **kwargs).result()
+
+    def map(self, items: Iterable[Any]) -> list[Any]:
+        """Submit once for each item and return all results in order."""
+        calls = [self.submit(item) for item in items]
+        return [call.result() for call in calls]
+
+
+class Call:
+    """One submission, wherever it is by now."""
+
+    def __init__(self, job_id: str) -> None:
+        self.id = job_id
+
+    def result(self) -> Any:  # noqa: ANN401 - the user's result
+        """Wait until it has ended and return what the function returned.
+
+        Raises:
+            JobFailed: it ended without a result.
+        """
+        from tidewatt.sdk.client import Client  # noqa: PLC0415 - keeps `import tidewatt` light
+
+        return Client().result(self.id)
+
+    def cancel(self) -> None:
+        """End it, wherever it is."""
+        from tidewatt.sdk.client import Client  # noqa: PLC0415 - keeps `import tidewatt` light
+
+        Client().cancel(self.id)
+
+
+def training(  # noqa: PLR0913 - each is one need of a training, given by name
+    *,
+    workers: int | tuple[int, int] = 1,
+    shards: int | None = None,
+    deadline: str | None = None,
+    length: str | None = None,
+    zones: Sequence[str] = (),
+    cpus: int = 1,
+    memory: str | None = None,
+    timeout: str | None = None,
+    retries: int = 0,
+    budget: Budget | None = None,
+    checkpoint_every: str = "10 s",
+) -> Callable[[Callable[P, R]], Handle[P, R]]:
+    """Make a function that takes a ``Run`` first a training: it can be suspended, moved and resized.
+
+    Args:
+        workers: a count, or the least and the most.
+        shards: parts of each batch, fixed for the life of a job; the most workers unless given. The
+            result depends on it and on nothing else that changes.
+        deadline: as a duration from submission, ``"24 h"``; without one nothing is waited for.
+        length: declared length with one worker, if known; it is learned otherwise.
+        zones: grid zones that the work may run in; empty for anywhere.
+        cpus: processors for each worker.
+        memory: upper bound for each worker, ``"2 GiB"``.
+        timeout: real time that one attempt may take.
+        retries: how often to try again after the function raised.
+        budget: what the job may spend.
+        checkpoint_every: real time between checkpoints while it runs.
+
+    Raises:
+        UsageError: a value cannot be read, or they contradict each other.
+    """
+    least, most = (workers, workers) if isinstance(workers, int) else workers
+    spec = FunctionSpec(
+        name="",
+        kind=Kind.TRAINING,
+        workers=WorkerRange(least, most),
+        shards=most if shards is None else shards,
+        cpus=cpus,
+        memory_bytes=None if memory is None else parse_bytes(memory),
+        timeout_s=None if timeout is None else parse_duration(timeout),
+        retries=retries,
+        deadline_s=None if deadline is None else parse_duration(deadline),
+        length_s=None if length is None else parse_duration(length),
+        zones=tuple(zones),
+        budget=budget,
+        checkpoint_every_s=parse_duration(checkpoint_every),
+    )
+    return _decorator(spec)
+
+
+def function(
+    *,
+    cpus: int = 1,
+    memory: str | None = None,
+    timeout: str | None = None,
+    retries: int = 0,
+    deadline: str | None = None,
+    length: str | None = None,
+    zones: Sequence[str] = (),
+    budget: Budget | None = None,
+) -> Callable[[Callable[P, R]], Handle[P, R]]:
+    """Make an ordinary function one that can be submitted; once started it runs through.
+
+    Args:
+        cpus: processors for it.
+        memory: upper bound, ``"1 GiB"``.
+        timeout: real time that one attempt may take.
+        retries: how often to try again after it raised.
+        deadline: as a duration from submission; with ``length`` it is started in the cheapest time.
+        length: declared length.
+        zones: grid zones that it may run in; empty for anywhere.
+        budget: what it may spend.
+
+    Raises:
+        UsageError: a value cannot be read.
+    """
+    spec = FunctionSpec(
+        name="",
+        kind=Kind.FUNCTION,
+        cpus=cpus,
+        memory_bytes=None if memory is None else parse_bytes(memory),
+        timeout_s=None if timeout is None else parse_duration(timeout),
+        retries=retries,
+        deadline_s=None if deadline is None else parse_duration(deadline),
+        length_s=None if length is None else parse_duration(length),
+        zones=tuple(zones),
+        budget=budget,
+    )
+    return _decorator(spec)
+
+
+def _decorator(spec: FunctionSpec) -> Callable[[Callable[P, R]], Handle[P, R]]:
+    def decorate(body: Callable[P, R]) -> Handle[P, R]:
+        return Handle(body, replace(spec, name=body.__name__))
+
+    return decorate

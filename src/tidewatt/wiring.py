@@ -1,0 +1,268 @@
+"""The one place that names concrete adapters, and where state and settings lie."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from tidewatt.adapters.bell import Bell, Caller
+from tidewatt.adapters.clocks.real import RealClock, ReplayClock
+from tidewatt.adapters.engines.local import LocalEngine
+from tidewatt.adapters.grids.file import FileGrid
+from tidewatt.adapters.grids.model import ModelGrid
+from tidewatt.adapters.meters.detect import best_meter
+from tidewatt.adapters.stores.sql import SqlStore
+from tidewatt.control.loop import Loop, Parts
+from tidewatt.control.observe import Observer
+from tidewatt.domain import world as worlds
+from tidewatt.domain.site import Site
+from tidewatt.domain.world import World
+from tidewatt.errors import NewerState, UsageError
+from tidewatt.policy import cheapest
+from tidewatt.ports import Clock, Grid, Store
+
+_FORMAT = 1
+"""Of the state folder as a whole; the database numbers its own schema."""
+_TRAINER = "tidewatt.training.trainer:make"
+_LINGER_S = 5.0
+_READY = b"ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A state folder: everything that outlives a process lies in it, readable by its owner alone."""
+
+    path: Path
+
+    @classmethod
+    def default(cls) -> "Home":
+        """``$TIDEWATT_HOME``, or the platform's folder for a user's state."""
+        named = os.environ.get("TIDEWATT_HOME")
+        return cls(Path(named).absolute() if named else Path(platformdirs.user_state_dir("tidewatt")))
+
+    @property
+    def jobs(self) -> Path:
+        """Each job has its folder in here."""
+        return self.path / "jobs"
+
+    @property
+    def socket(self) -> Path:
+        """Where the supervisor listens while there is one."""
+        return self.path / "supervisor.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor; the kernel lets go of it however that ends."""
+        return self.path / "supervisor.lock"
+
+    @property
+    def submitting(self) -> Path:
+        """Locked while a submission settles on a world, so that two at once agree on it."""
+        return self.path / "submit.lock"
+
+    @property
+    def log(self) -> Path:
+        """What supervisor and zygote have to say when something goes wrong."""
+        return self.path / "supervisor.log"
+
+    @property
+    def store_url(self) -> str:
+        """``$TIDEWATT_STORE``, or a SQLite file in the folder."""
+        return os.environ.get("TIDEWATT_STORE") or f"sqlite:///{self.path / 'state.db'}"
+
+    def prepare(self) -> None:
+        """Make the folder if there is none, and see that this version can read it.
+
+        Raises:
+            NewerState: a newer version wrote it; nothing is touched.
+            UsageError: it cannot be made.
+        """
+        mark = self.path / "format"
+        if mark.exists():
+            self._check(mark)
+            return
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self.jobs.mkdir(mode=0o700, exist_ok=True)
+            mark.write_text(f"{_FORMAT}\n")
+        except OSError as error:
+            raise UsageError(
+                f"state folder {self.path}, which cannot be used ({error.strerror})",
+                "a folder that can be written to",
+                "set TIDEWATT_HOME or use --home",
+            ) from error
+
+    def _check(self, mark: Path) -> None:
+        text = mark.read_text().strip()
+        if not text.isdigit() or int(text) > _FORMAT:
+            raise NewerState(
+                f"state folder {self.path} of format {text or 'unknown'}",
+                f"format {_FORMAT} or older",
+                "upgrade tidewatt, or use another state folder (--home)",
+            )
+
+
+def open_store(home: Home) -> SqlStore:
+    """The store of a state folder.
+
+    Raises:
+        NewerState: a newer version wrote the folder or the database.
+    """
+    home.prepare()
+    return SqlStore.open(home.store_url)
+
+
+def open_grid(carbon_file: str) -> Grid:
+    """The grid of a world: a file's, or the offline model."""
+    return FileGrid(Path(carbon_file)) if carbon_file else ModelGrid()
+
+
+def sites_of(world: World | None) -> tuple[Site, ...]:
+    """This machine, once for each zone that it stands in or, in a replay, stands in for."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return tuple(Site(f"local-{zone.lower()}", zone, cpus) for zone in (world.zones if world else ()))
+
+
+def clock_of(world: World | None) -> Clock:
+    """The clock that a supervisor lives by."""
+    if world is None or not world.replayed:
+        return RealClock()
+    return ReplayClock(world.speed, world.reached_at)
+
+
+def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> Observer:
+    """An observer for a command that wants to know what a supervisor would decide."""
+    clock = clock_of(world)
+    if world.replayed:
+        clock = ReplayClock(world.speed, worlds.now(world, clock.wall(), supervised=supervised))
+    return Observer(store, grid, clock, lambda: sites_of(world))
+
+
+@contextmanager
+def submitting(home: Home) -> Generator[None]:
+    """Keep other submissions to the same state folder waiting during the body."""
+    with home.submitting.open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def supervised(home: Home) -> bool:
+    """Whether a supervisor holds the state folder at this moment."""
+    if not home.lock.exists():
+        return False
+    with home.lock.open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def wake(home: Home) -> Caller:
+    """Ring the supervisor of a state folder, starting one if there is none.
+
+    It is no child of this process in any way that matters: a session of its own, no terminal.
+
+    Raises:
+        UsageError: it does not start; its log says why.
+    """
+    for _ in range(3):
+        caller = Caller.ring(home.socket)
+        if caller is not None:
+            return caller
+        _start_supervisor(home)
+    tail = home.log.read_text(errors="replace").strip().splitlines()[-1:] if home.log.exists() else []
+    raise UsageError(
+        f"no supervisor for {home.path}: {' '.join(tail) or 'it does not say why'}",
+        "one that starts",
+        f"read {home.log}",
+    )
+
+
+def _start_supervisor(home: Home) -> None:
+    """Start a supervisor and wait until it listens, or until it leaves because another one does."""
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "tidewatt.cli.supervisor", str(home.path), str(writer)]
+    try:
+        with home.log.open("ab") as log:
+            subprocess.Popen(  # noqa: S603 - our own module, with arguments of our own
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[writer],
+                start_new_session=True,
+                cwd="/",
+            )
+    finally:
+        os.close(writer)
+    with os.fdopen(reader, "rb") as ready:
+        ready.read(len(_READY))
+
+
+def supervise(home: Home, ready: int) -> None:
+    """Be the supervisor of a state folder until there is nothing left to do.
+
+    ``ready`` is a descriptor that is written to and closed once the supervisor listens.
+    """
+    linger_s = float(os.environ.get("TIDEWATT_LINGER_S", _LINGER_S))
+    with home.lock.open("a+") as lock, suppress(KeyboardInterrupt):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        while _supervise_once(home, ready, linger_s):
+            ready = -1
+
+
+def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
+    """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
+    store = open_store(home)
+    bell = Bell(home.socket)
+    engine = LocalEngine(_TRAINER)
+    engine.listen(bell.fileno(), bell.visit)
+    try:
+        world = store.world()
+        loop = Loop(
+            Parts(
+                store=store,
+                engine=engine,
+                grid=open_grid(world.carbon_file if world else ""),
+                meter=best_meter(),
+                clock=clock_of(world),
+                feed=bell,
+                sites=lambda: sites_of(store.world()),
+                world=world,
+                folder=home.jobs,
+            ),
+            cheapest.decide,
+        )
+        if ready >= 0:
+            os.write(ready, _READY)
+            os.close(ready)
+        loop.run(linger_s)
+    finally:
+        bell.close()
+        engine.close()
+        left = any_work(store)
+        store.close()
+    return left
+
+
+def any_work(store: Store) -> bool:
+    """Whether a supervisor would have something to do."""
+    return bool(Loop.pending(store.jobs(open_only=True)))
+
+
+def adapters(home: Home) -> Sequence[tuple[str, str]]:
+    """What `tidewatt doctor` says of the pieces in use: (what, which)."""
+    return (
+        ("state folder", str(home.path)),
+        ("store", home.store_url.split("@")[-1]),
+        ("engine", "processes of this machine, forked from a zygote"),
+        ("meter", best_meter().name),
+    )

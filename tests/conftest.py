@@ -1,0 +1,137 @@
+"""Stores for tests to use: SQLite in a file and in memory, and a real PostgreSQL."""
+
+import getpass
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import URL, create_engine, make_url
+
+from tidewatt.adapters.stores.sql import SqlStore
+
+
+def _binaries() -> Path | None:
+    """The folder of a PostgreSQL server, the newest where there are several."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).parent
+    installed = [p.parent for p in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return max(installed, key=lambda p: float(p.parent.name), default=None)
+
+
+def _unprivileged() -> str | None:
+    """Whom the server is to run as: it refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in ("postgres", "nobody") if name in names), None)
+
+
+def _cluster(binaries: Path, folder: Path) -> Generator[URL]:
+    """A PostgreSQL server of our own, reached by a socket in ``folder`` alone and gone afterwards."""
+    user = _unprivileged()
+    if user is not None:
+        shutil.chown(folder, user)
+
+    def call(program: str, *arguments: str) -> None:
+        # Its programs are given files and not pipes, which a server that stays would keep open.
+        with (folder / "calls.log").open("w+b") as log:
+            command = [str(binaries / program), *arguments]
+            done = subprocess.run(  # noqa: S603 - the programs are those of the installed server
+                command, cwd=folder, user=user, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+            )
+            log.seek(0)
+            assert done.returncode == 0, log.read().decode()
+
+    data = str(folder / "data")
+    call("initdb", "-D", data, "--username=tester", "--auth=trust", "--encoding=UTF8", "--no-sync")
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+    call("pg_ctl", "-D", data, "-l", str(folder / "server.log"), "-o", options, "-w", "start")
+    try:
+        yield URL.create(
+            "postgresql+psycopg", username="tester", database="postgres", query={"host": str(folder)}
+        )
+    finally:
+        call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+def _server() -> Generator[URL]:
+    given = os.environ.get("TIDEWATT_TEST_POSTGRES")
+    binaries = _binaries()
+    if find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed")
+    if given:
+        yield make_url(given)
+    elif binaries is None:
+        pytest.skip("no PostgreSQL server is installed, and TIDEWATT_TEST_POSTGRES is not set")
+    elif os.geteuid() == 0 and _unprivileged() is None:
+        pytest.skip(f"PostgreSQL refuses to run as {getpass.getuser()}")
+    else:
+        # A short path: a socket's may have 107 characters at most.
+        folder = Path(tempfile.mkdtemp(prefix="tw"))
+        try:
+            yield from _cluster(binaries, folder)
+        finally:
+            shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_database() -> Generator[str]:
+    """The URL of an empty PostgreSQL database that this test process has to itself."""
+    for server in _server():
+        name = f"tidewatt_{uuid4().hex}"
+        engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+        yield server.set(database=name).render_as_string(hide_password=False)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+        engine.dispose()
+
+
+@pytest.fixture
+def postgres_url(postgres_database: str) -> str:
+    """The URL of a PostgreSQL database with nothing in it."""
+    engine = create_engine(postgres_database)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    engine.dispose()
+    return postgres_database
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an SQLite file that does not exist yet, in a folder of its own."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return f"sqlite:///{folder / 'tidewatt.db'}"
+
+
+@pytest.fixture(params=["sqlite_url", "postgres_url"])
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a new store that several processes can use at once, for each database in turn."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture(params=["sqlite_url", "memory", "postgres_url"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a new store, for each kind in turn."""
+    url: str = "sqlite://" if request.param == "memory" else request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture
+def store(store_url: str) -> Generator[SqlStore]:
+    """An empty store, for each kind in turn."""
+    opened = SqlStore.open(store_url)
+    yield opened
+    opened.close()

@@ -1,0 +1,213 @@
+"""Carbon, water, money and embodied carbon, by hand-worked figures."""
+
+from dataclasses import replace
+
+import pytest
+
+from tidewatt.accounting.carbon import Operational, Spent, operational, slice_hours
+from tidewatt.accounting.cost import cost
+from tidewatt.accounting.embodied import embodied, machine_seconds
+from tidewatt.accounting.factors import (
+    CPU_MAX_WATTS,
+    CPU_MIN_WATTS,
+    DEFAULTS,
+    ELECTRICITY_PRICE,
+    EWIF,
+    MEMORY_WATTS,
+    PUE,
+    SERVER_EMBODIED,
+    SERVER_LIFESPAN,
+    WUE,
+    Factor,
+    Factors,
+)
+from tidewatt.accounting.water import water
+from tidewatt.domain.estimate import Estimate, Tier
+from tidewatt.domain.ledger import Account, Allocation, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.signal import Quality, Reading, Signal
+
+HOUR = 3600.0
+KWH = 3_600_000.0
+
+
+def point(factor: Factor, value: float) -> Factor:
+    return replace(factor, value=value, low=value, high=value)
+
+
+def signal(*values: float | None, spread: float = 0.0) -> Signal:
+    """Hours from 0 on; None is an hour without a reading."""
+    return Signal(
+        "DE",
+        tuple(
+            Reading(i * HOUR, v, v * (1 - spread), v * (1 + spread), "test", Quality.MEASURED)
+            for i, v in enumerate(values)
+            if v is not None
+        ),
+    )
+
+
+def spent(start_h: float, end_h: float, energy_j: float = KWH, zone: str = "DE") -> Spent:
+    return Spent(
+        zone=zone,
+        start_at=start_h * HOUR,
+        end_at=end_h * HOUR,
+        energy_j=Estimate.exact(energy_j),
+        meter=Estimate.exact(1.0),
+    )
+
+
+def grams(result: Operational) -> Estimate:
+    assert result.carbon is not None
+    return result.carbon.amount
+
+
+PLAIN = Factors(pue=point(PUE, 1.5))
+
+
+def test_energy_over_two_hours_is_priced_at_their_mean() -> None:
+    # 3.6 MJ = 1 kWh, half at 100 and half at 300 g/kWh, times 1.5
+    result = operational([spent(0, 2)], {"DE": signal(100.0, 300.0)}, PLAIN)
+    assert grams(result).value == pytest.approx(300.0)
+    assert result.intensity == pytest.approx(200.0)
+    assert result.filled_share == 0.0
+    assert result.carbon is not None
+    assert result.carbon.factors == (PUE.id,)
+
+
+def test_an_interval_that_straddles_an_hour_is_weighted_by_time() -> None:
+    # from 0:45 to 1:45: a quarter at 100, three quarters at 300 = 250
+    result = operational([spent(0.75, 1.75)], {"DE": signal(100.0, 300.0)}, PLAIN)
+    assert grams(result).value == pytest.approx(375.0)
+
+
+def test_ranges_of_meter_intensity_and_pue_all_widen_the_carbon() -> None:
+    factors = Factors(pue=replace(PUE, value=1.5, low=1.0, high=2.0))
+    measured = replace(spent(0, 1), meter=Estimate(1.0, 0.5, 2.0))
+    result = operational([measured], {"DE": signal(100.0, spread=0.1)}, factors)
+    assert grams(result).value == pytest.approx(150.0)
+    assert grams(result).low == pytest.approx(0.5 * 90 * 1.0)
+    assert grams(result).high == pytest.approx(2.0 * 110 * 2.0)
+
+
+def test_an_hour_without_data_is_priced_at_the_mean_of_the_others_with_their_range() -> None:
+    result = operational([spent(0, 3, 3 * KWH)], {"DE": signal(100.0, None, 300.0)}, PLAIN)
+    assert grams(result).value == pytest.approx(1.5 * (100 + 200 + 300))
+    assert grams(result).low == pytest.approx(1.5 * (100 + 100 + 300))
+    assert grams(result).high == pytest.approx(1.5 * (100 + 300 + 300))
+    assert result.filled_j == pytest.approx(KWH)
+    assert result.filled_share == pytest.approx(1 / 3)
+
+
+def test_energy_outside_the_signal_is_filled_and_never_free() -> None:
+    for interval in (spent(-2, -1), spent(5, 6), spent(5, 5)):
+        result = operational([interval], {"DE": signal(100.0, 300.0)}, PLAIN)
+        assert grams(result).value == pytest.approx(300.0)
+        assert result.filled_share == pytest.approx(1.0)
+
+
+def test_a_zone_without_any_data_makes_carbon_unknown_and_not_zero() -> None:
+    pieces = [spent(0, 1), spent(0, 1, zone="FR")]
+    for signals in ({"DE": signal(100.0)}, {"DE": signal(100.0), "FR": Signal("FR", ())}):
+        result = operational(pieces, signals, PLAIN)
+        assert result.carbon is None
+        assert result.intensity is None
+        assert result.unpriced_zones == ("FR",)
+        assert result.unpriced_j == KWH
+
+
+def test_no_energy_is_no_carbon() -> None:
+    assert grams(operational([], {}, PLAIN)) == Estimate(0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("start_h", "end_h"), [(0.0, 3.0), (0.3, 0.4), (-1.5, 4.2), (0.9, 2.1)])
+def test_slices_of_an_interval_sum_to_it(start_h: float, end_h: float) -> None:
+    slices = slice_hours(signal(100.0, None, 300.0), start_h * HOUR, end_h * HOUR)
+    assert sum(part.share for part in slices) == pytest.approx(1.0)
+    assert all(part.share > 0 for part in slices)
+
+
+def test_slices_agree_with_the_mean_of_the_signal() -> None:
+    full = signal(100.0, 250.0, 70.0, spread=0.2)
+    slices = slice_hours(full, 0.4 * HOUR, 2.7 * HOUR)
+    mean = full.mean(0.4 * HOUR, 2.7 * HOUR)
+    assert mean is not None
+    assert sum(part.share * part.intensity.value for part in slices) == pytest.approx(mean.value)
+    assert sum(part.share * part.intensity.high for part in slices) == pytest.approx(mean.high)
+
+
+def test_readings_that_begin_at_half_past_are_sliced_there() -> None:
+    half = Signal("IN-WE", (Reading(HOUR / 2, 600.0, 600.0, 600.0, "test", Quality.MEASURED),))
+    slices = slice_hours(half, 0.0, 2 * HOUR)
+    assert [(part.filled, part.share) for part in slices] == [
+        (True, 0.25),
+        (False, 0.5),
+        (True, 0.25),
+    ]
+
+
+def test_water_is_what_cools_plus_what_the_power_took() -> None:
+    factors = Factors(pue=point(PUE, 1.5), wue=point(WUE, 2.0), ewif=point(EWIF, 4.0))
+    result = water(Estimate.exact(KWH), factors)
+    assert result.amount.value == pytest.approx(2.0 + 1.5 * 4.0)
+    assert result.unit == "L"
+    assert set(result.factors) == {WUE.id, PUE.id, EWIF.id}
+
+
+def test_cost_is_paid_for_the_power_of_the_site() -> None:
+    factors = Factors(pue=point(PUE, 1.5), price=point(ELECTRICITY_PRICE, 0.2))
+    result = cost(Estimate(KWH, KWH / 2, 2 * KWH), factors)
+    assert result.amount.value == pytest.approx(0.3)
+    assert result.amount.low == pytest.approx(0.15)
+    assert result.amount.high == pytest.approx(0.6)
+    assert result.unit == "USD"
+
+
+def test_embodied_carbon_is_spread_over_the_life_of_the_machine() -> None:
+    # an hour of the whole of a machine of 946 kg that serves 35,040 hours
+    result = embodied(HOUR)
+    assert result.amount.value == pytest.approx(946_000 / 35_040)
+    assert result.amount.low == pytest.approx(540_000 / 43_800)
+    assert result.amount.high == pytest.approx(1_579_000 / 26_280)
+
+
+def test_embodied_time_is_real_and_by_reservation() -> None:
+    reading = EnergyReading(
+        meter="test",
+        tier=Tier.COUNTER,
+        start_at=0.0,
+        end_at=3600.0,
+        wall_s=1.0,
+        energy_uj=10,
+        static_uj=0,
+        low_uj=10,
+        high_uj=10,
+        busy_cpu_s=2.0,
+        cpus=8,
+    )
+    mine = Allocation(account=Account(Holder.JOB, "a"), phase=Phase.COMPUTE, energy_uj=5, reserved_cpu_s=2.0)
+    entry = LedgerEntry(reading=reading, allocation=mine)
+    assert machine_seconds([entry, entry]) == pytest.approx(0.5)
+
+
+def test_every_factor_names_a_source_and_lies_in_its_range() -> None:
+    every = (
+        PUE,
+        WUE,
+        EWIF,
+        SERVER_EMBODIED,
+        SERVER_LIFESPAN,
+        ELECTRICITY_PRICE,
+        CPU_MIN_WATTS,
+        CPU_MAX_WATTS,
+        MEMORY_WATTS,
+    )
+    assert len({factor.id for factor in every}) == len(every)
+    for factor in every:
+        assert factor.low <= factor.value <= factor.high
+        assert factor.source
+        assert factor.valid
+        assert factor.unit
+
+
+def test_factors_are_found_by_id_in_a_stable_order() -> None:
+    assert DEFAULTS.by_id(frozenset({EWIF.id, PUE.id})) == (PUE, EWIF)
