@@ -19,7 +19,6 @@ from tidewatt.policy.room import windows
 from tidewatt.ports import Clock, Engine, Exited, Feed, Grid, Meter, Store
 
 Policy = Callable[[Snapshot], Plan]
-_SAMPLE_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +32,8 @@ class Parts:
     clock: Clock
     feed: Feed
     sites: Sites
+    sample_every_s: float = 1.0
+    """Real seconds between readings of the meter while anything runs."""
     world: World | None
     """The world that the clock and the grid belong to."""
     folder: Path
@@ -57,15 +58,19 @@ class Loop:
 
     def run(self, linger_s: float) -> None:
         """Work until nothing is left to do, then wait so many real seconds for more."""
-        recover(self._store, self._engine, self._recorder, self._parts.folder)
-        self._save_time()
-        self._metering.begin([job.id for job in self._store.jobs(open_only=True)])
+        self.begin()
         give_up_at = self._clock.wall() + linger_s
         while not self._outlived():
             if self.turn(max(0.0, give_up_at - self._clock.wall())):
                 give_up_at = self._clock.wall() + linger_s
             elif self._clock.wall() >= give_up_at:
                 return
+
+    def begin(self) -> None:
+        """Take up what an earlier loop left, and start the first metering interval."""
+        recover(self._store, self._engine, self._recorder, self._parts.folder)
+        self._save_time()
+        self._metering.begin([job.id for job in self._store.jobs(open_only=True)])
 
     def turn(self, patience_s: float = 0.0) -> bool:
         """Go round once: wait for something to happen, then deal with it.
@@ -127,7 +132,7 @@ class Loop:
     def _sample(self) -> None:
         zones = {site.zone for site in self._parts.sites()}
         self._metering.sample({zone: self._observer.intensity(zone) for zone in zones})
-        self._sample_at = self._clock.wall() + _SAMPLE_EVERY_S
+        self._sample_at = self._clock.wall() + self._parts.sample_every_s
 
     def _outlived(self) -> bool:
         """Whether the world was replaced by another, which happens only while no job is open."""

@@ -6,6 +6,9 @@ from tidewatt.domain.function import FunctionSpec, Payload
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.world import REAL, World
 
+_NEWEST = 2**62
+"""The place in the queue of a job that is not in it yet."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
@@ -50,6 +53,26 @@ class Job:
     result: str | None
     error: str | None
     ended_at: float | None
+
+    @classmethod
+    def draft(cls, submission: Submission) -> "Job":
+        """A job that nobody has submitted yet, last in the queue."""
+        return cls(
+            submission=submission,
+            seq=_NEWEST,
+            state=State.QUEUED,
+            wish=Wish.RUN,
+            token=0,
+            failures=0,
+            steps_done=0,
+            steps_reached=0,
+            steps_total=None,
+            loss=None,
+            checkpoint=None,
+            result=None,
+            error=None,
+            ended_at=None,
+        )
 
     @property
     def id(self) -> str:

@@ -19,6 +19,7 @@ from tidewatt.policy.room import Room, Window, permitted, windows
 
 NAME = "cheapest-windows"
 _RESTART_ROUNDS = 4
+_LEAN = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,9 @@ def _place(job: JobView, snapshot: Snapshot, room: Room, prices: Prices) -> tupl
     sites = permitted(job, snapshot)
     if not sites:
         return [], "no site lies in a zone that it allows"
-    if not job.suspendable and job.running_on is not None:
-        return _stay(job, snapshot, room), "runs through once started"
-    if job.running_on is not None and job.remaining and job.remaining.high_s <= job.restart_s:
-        return _stay(job, snapshot, room), "finishing: stopping would cost more than what is left"
+    settled = _why_stay(job)
+    if settled:
+        return _stay(job, snapshot, room), settled
     if job.remaining is None:
         return _probe(job, snapshot, room, prices, sites), "running to learn how long it takes"
     hurry = _nothing_to_wait_for(job, sites, prices)
@@ -71,6 +71,17 @@ def _place(job: JobView, snapshot: Snapshot, room: Room, prices: Prices) -> tupl
     if not job.suspendable:
         return _one_block(job, job.remaining, snapshot, room, prices)
     return _cheapest(job, job.remaining, snapshot, room, prices)
+
+
+def _why_stay(job: JobView) -> str:
+    """Why a running job is best left alone, empty if it may be moved."""
+    if job.running_on is None:
+        return ""
+    if not job.suspendable:
+        return "runs through once started"
+    if job.remaining is not None and job.remaining.high_s <= job.restart_s:
+        return "finishing: stopping would cost more than what is left"
+    return ""
 
 
 def _nothing_to_wait_for(job: JobView, sites: list[Site], prices: Prices) -> str:
@@ -154,17 +165,28 @@ def _cheapest(
 
 
 def _pieces(job: JobView, window: Window, snapshot: Snapshot, room: Room, prices: Prices) -> list[_Piece]:
-    """What one window offers a job, at its cheapest site; a job that stays saves itself a restart."""
+    """What one window offers a job, at its cheapest site.
+
+    In the present window prices lean towards what the job is doing already, by what a restart costs and
+    a little more: nearly equal prices are no reason to stop, and a stop is no reason to start again.
+    """
     sites = [site for site in permitted(job, snapshot) if room.workers(job, site, window)]
     if not sites:
         return []
     site = min(sites, key=lambda s: (prices.at(s, window.start_at), s.name != job.running_on, s.name))
     price = prices.at(site, window.start_at)
+    lean = 0.0
     if site.name == job.running_on and window.start_at == snapshot.now:
-        price *= 1 - min(0.5, job.restart_s / HOUR_S)
+        lean = min(0.5, _LEAN + job.restart_s / HOUR_S)
     most = room.workers(job, site, window)
     return [
-        _Piece(price * s.watts_per_speed, window, site, s.workers, s.speed * window.length_s)
+        _Piece(
+            price * s.watts_per_speed * (1 - lean if s.workers <= job.running_workers else 1 + lean),
+            window,
+            site,
+            s.workers,
+            s.speed * window.length_s,
+        )
         for s in segments(job.speedup, job.watts, job.least, most)
     ]
 

@@ -1,6 +1,8 @@
 """Writes a receipt as one JSON object, for programs; docs/reference/accounting.md describes its keys."""
 
 import json
+from math import isfinite
+from typing import cast
 
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import Impact
@@ -14,8 +16,8 @@ SCHEMA = "tidewatt.receipt/1"
 
 
 def render(receipt: Receipt) -> str:
-    """The receipt as JSON text that ends in a newline; what is not known is null, never 0."""
-    return json.dumps(document(receipt), indent=2, ensure_ascii=False, default=str) + "\n"
+    """The receipt as JSON text that ends in a newline; what is not known or not finite is null, never 0."""
+    return json.dumps(_finite(document(receipt)), indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def document(receipt: Receipt) -> dict[str, object]:
@@ -84,6 +86,16 @@ def document(receipt: Receipt) -> dict[str, object]:
         ],
         "notes": list(receipt.notes),
     }
+
+
+def _finite(value: object) -> object:
+    """A loss or a result may be NaN, for which JSON has no word."""
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value)
+        return {str(key): _finite(item) for key, item in items.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in cast("list[object]", value)]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _identity(receipt: Receipt) -> dict[str, object]:

@@ -34,7 +34,9 @@ def span(estimate: Estimate, unit: str) -> str:
         return f"{low} to {high.removeprefix('USD ')}"
     number, _, low_unit = low.partition(" ")
     high_unit = high.partition(" ")[2]
-    return f"{number} to {high}" if estimate.low == 0 or low_unit == high_unit else f"{low} to {high}"
+    if estimate.low == 0 or low_unit == high_unit:
+        return f"{number} to {high}"
+    return f"{low.removesuffix(' CO₂e')} to {high}"
 
 
 def money(value: float) -> str:

@@ -71,7 +71,7 @@ def _head(receipt: Receipt) -> Iterator[str]:
 
 
 def _tone(saved: Saving | Unknown) -> str:
-    if isinstance(saved, Unknown) or saved.operational_g.value == 0 or words.doubt(saved):
+    if isinstance(saved, Unknown) or words.verdict(saved) == words.NO_DIFFERENCE or words.doubt(saved):
         return "level"
     return "less" if saved.operational_g.value > 0 else "more"
 
@@ -151,7 +151,6 @@ def _comparison(receipt: Receipt) -> Iterator[str]:
         return
     text = words.comparison(other)
     yield f'<p class="lead">{escape(text[0].upper() + text[1:])}.</p>'
-    counts = sorted({s.workers for s in ran.segments})
     rows = [
         (
             "Operational carbon",
@@ -163,14 +162,10 @@ def _comparison(receipt: Receipt) -> Iterator[str]:
             _two(words.energy(receipt.energy), words.energy_span(receipt.energy)),
             _two(amount(other.energy_j.value, "J"), span(other.energy_j, "J")),
         ),
-        (
-            "Workers",
-            " to ".join(str(c) for c in dict.fromkeys((counts or [0])[:: max(1, len(counts) - 1)])),
-            other.workers,
-        ),
+        ("Workers", words.worker_counts(ran), other.workers),
         ("Began", instant(ran.segments[0].start_at) if ran.segments else "not yet", instant(other.start_at)),
         ("Ended", "not yet" if who.ended_at is None else instant(who.ended_at), instant(other.end_at)),
-        ("Real seconds of work", duration(ran.real_s), duration(other.wall_s)),
+        ("Real time at work", duration(ran.real_s), duration(other.wall_s)),
     ]
     yield '<div class="scroll"><table class="versus"><thead><tr><td></td><th scope="col">This job</th>'
     yield '<th scope="col">Started at once</th></tr></thead><tbody>'

@@ -34,6 +34,8 @@ from tidewatt.report.contents import (
 )
 from tidewatt.report.figures import date, percent
 
+_PHASES = {Phase.COMM: "communication", Phase.REPLAY: "work done again"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -152,7 +154,9 @@ def _energy(record: Record) -> Energy:
         total_j=replace(total(e.energy_j for e in entries), value=total_uj / MICROJOULES),
         tier=max((e.reading.tier for e in entries), default=Tier.DEFAULT),
         meters=tuple(sorted({e.reading.meter for e in entries})),
-        by_phase=tuple(Part(p.value, p.replace("_", " "), phases[p], phases[p] / total_uj) for p in seen),
+        by_phase=tuple(
+            Part(p.value, _PHASES.get(p, p.replace("_", " ")), phases[p], phases[p] / total_uj) for p in seen
+        ),
         by_workers=tuple(
             Part(str(count), f"{count} worker{'' if count == 1 else 's'}", uj, uj / total_uj)
             for count, uj in sorted(workers.items())

@@ -1,6 +1,6 @@
 """Writes a receipt as plain text, 80 columns wide, for a terminal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from tidewatt.accounting.counterfactual import Counterfactual
@@ -42,7 +42,11 @@ def _head(receipt: Receipt) -> Iterator[str]:
     yield "~~ tidewatt " + "~" * (WIDTH - 14 - len(title)) + title + "~~"
     yield ""
     state = f"{who.state}, job {who.job_id}"
-    yield f"{_INDENT}{who.function:<{WIDTH - 4 - len(state)}}{state}"
+    if len(who.function) + len(state) <= WIDTH - 6:
+        yield f"{_INDENT}{who.function:<{WIDTH - 4 - len(state)}}{state}"
+    else:
+        yield from _wrapped(who.function)
+        yield from _wrapped(state)
     if who.arguments:
         yield from _wrapped("  ".join(f"{k}={v}" for k, v in who.arguments.items()))
     if who.interim:
@@ -64,16 +68,18 @@ def _impacts(receipt: Receipt) -> Iterator[str]:
     energy, impacts = receipt.energy, receipt.impacts
     yield _section("What it took", "range")
     carbon = words.impact(impacts.operational)
-    yield _row("Carbon", carbon, words.impact_span(impacts.operational))
-    yield _row("Energy", words.energy(energy), words.energy_span(energy))
-    yield _row("Embodied carbon", words.impact(impacts.embodied), words.impact_span(impacts.embodied))
-    yield _row("Water", words.impact(impacts.water), words.impact_span(impacts.water))
-    yield _row("Electricity", words.impact(impacts.cost), words.impact_span(impacts.cost))
-    yield _row("Meter", words.meter(energy))
+    yield from _row("Carbon", carbon, words.impact_span(impacts.operational))
+    yield from _row("Energy", words.energy(energy), words.energy_span(energy))
+    yield from _row("Embodied carbon", words.impact(impacts.embodied), words.impact_span(impacts.embodied))
+    yield from _row("Water", words.impact(impacts.water), words.impact_span(impacts.water))
+    yield from _row("Electricity", words.impact(impacts.cost), words.impact_span(impacts.cost))
+    yield from _row("Meter", words.meter(energy))
     if impacts.intensity is not None:
-        yield _row("Grid", f"{impacts.intensity:.0f} gCO₂e/kWh on average, {words.intensity_label(receipt)}")
+        yield from _row(
+            "Grid", f"{impacts.intensity:.0f} gCO₂e/kWh on average, {words.intensity_label(receipt)}"
+        )
     for key, value in receipt.identity.result.items():
-        yield _row(key[: _LABEL - 1], plain(value))
+        yield from _row(key[: _LABEL - 1], plain(value))
     if receipt.identity.error:
         yield from _wrapped(f"Error: {receipt.identity.error}")
 
@@ -81,20 +87,20 @@ def _impacts(receipt: Receipt) -> Iterator[str]:
 def _course(receipt: Receipt) -> Iterator[str]:
     who, ran = receipt.identity, receipt.running
     yield _section("How it went")
-    yield _row("Submitted", instant(who.submitted_at))
-    yield _row(
+    yield from _row("Submitted", instant(who.submitted_at))
+    yield from _row(
         "Ended", instant(who.ended_at) if who.ended_at is not None else f"not by {instant(who.issued_at)}"
     )
-    yield _row("Deadline", words.deadline(receipt.deadline))
-    yield _row("Workers ran", f"{duration(ran.real_s)} of real time, {words.attempts(ran)}")
+    yield from _row("Deadline", words.deadline(receipt.deadline))
+    yield from _row("Workers ran", f"{duration(ran.real_s)} of real time, {words.attempts(ran)}")
     changes = words.changes(ran)
     if changes:
-        yield _row("On the way", changes)
+        yield from _row("On the way", changes)
     if who.steps_total or who.steps_done:
-        yield _row("Steps", words.steps(who))
-    yield from _labelled("Clock", receipt.place.world)
+        yield from _row("Steps", words.steps(who))
+    yield from _row("Clock", receipt.place.world)
     if who.plan_note:
-        yield from _labelled("Plan", who.plan_note)
+        yield from _row("Plan", who.plan_note)
 
 
 def _tide(receipt: Receipt) -> Iterator[str]:
@@ -116,14 +122,14 @@ def _tide(receipt: Receipt) -> Iterator[str]:
         if isinstance(other, Counterfactual):
             then += "=" if other.start_at < end and other.end_at > begin else " "
     yield _section("The tide", f"{words.intensity_label(receipt)}, {receipt.place.home_zone}")
-    yield _row(f"{low:.0f} to {high:.0f}", grid)
-    yield _row("workers", job.rstrip())
+    yield from _row(f"{low:.0f} to {high:.0f}", grid)
+    yield from _row("workers", job.rstrip())
     if then.strip():
-        yield _row("compared with", then.rstrip())
+        yield from _row("compared with", then.rstrip())
     first, last = hour(start_at), hour(end_at)
-    yield _row("UTC", f"{first}{last:>{max(len(last) + 2, columns - len(first))}}")
+    yield from _row("UTC", f"{first}{last:>{max(len(last) + 2, columns - len(first))}}")
     if "?" in grid:
-        yield _row("", "? no data for these hours")
+        yield from _row("", "? no data for these hours")
 
 
 def _parts(title: str, parts: Sequence[Part]) -> Iterator[str]:
@@ -144,14 +150,13 @@ def _comparison(receipt: Receipt) -> Iterator[str]:
     yield _section("Compared with", "range")
     text = words.comparison(other)
     yield from _wrapped(f"{text[0].upper()}{text[1:]}.")
-    yield _row("Carbon", words.impact(other.carbon), words.impact_span(other.carbon))
-    yield _row("Energy", amount(other.energy_j.value, "J"), span(other.energy_j, "J"))
+    yield from _row("Carbon", words.impact(other.carbon), words.impact_span(other.carbon))
+    yield from _row("Energy", amount(other.energy_j.value, "J"), span(other.energy_j, "J"))
     if isinstance(receipt.saving, Saving):
         both = receipt.saving.with_embodied_g
-        yield _row(
-            "Saving in all", f"{amount(both.value, 'gCO2e')}, with embodied carbon", span(both, "gCO2e")
-        )
-    yield from _labelled("Basis", other.basis + (" (partly assumed)" if other.assumed else ""))
+        yield from _row("Saving in all", amount(both.value, "gCO2e"), span(both, "gCO2e"))
+        yield from _row("", "embodied carbon included")
+    yield from _row("Basis", other.basis + (" (partly assumed)" if other.assumed else ""))
 
 
 def _node(receipt: Receipt) -> Iterator[str]:
@@ -193,14 +198,13 @@ def _section(title: str, right: str = "") -> str:
     return f"{_INDENT}{title} {'─' * max(2, WIDTH - 6 - len(title) - len(right))} {right}".rstrip()
 
 
-def _row(label: str, value: str, right: str = "") -> str:
-    gap = WIDTH - 2 - len(_INDENT) - _LABEL
-    return f"{_INDENT}{label:<{_LABEL}}{value}{right:>{max(len(right) + 2, gap - len(value))}}".rstrip()
-
-
-def _labelled(label: str, text: str) -> Iterable[str]:
-    first, *rest = wrap(text, WIDTH - 2 - len(_INDENT) - _LABEL) or [""]
-    return [_row(label, first), *(_row("", line) for line in rest)]
+def _row(label: str, value: str, right: str = "") -> Iterator[str]:
+    room = WIDTH - 2 - len(_INDENT) - _LABEL
+    first, *rest = [value] if len(value) <= room else wrap(value, room)
+    if len(first) + 2 + len(right) > room:
+        rest, right = [*rest, right], ""
+    yield f"{_INDENT}{label:<{_LABEL}}{first}{right:>{room - len(first)}}".rstrip()
+    yield from (f"{'':<{len(_INDENT) + _LABEL}}{line}" for line in rest if line)
 
 
 def _wrapped(text: str, mark: str = "") -> list[str]:

@@ -4,11 +4,11 @@ from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import Impact
 from tidewatt.accounting.saving import Saving
 from tidewatt.domain.estimate import Estimate, Tier
-from tidewatt.domain.units import format_quantity
 from tidewatt.report.contents import Deadline, Energy, Identity, Receipt, Running
 from tidewatt.report.figures import amount, duration, instant, percent, plain, span
 
 NOT_KNOWN = "not known"
+NO_DIFFERENCE = "no difference"
 TIERS = {
     Tier.COUNTER: "measured by a counter",
     Tier.HYBRID: "measured in part, modelled in part",
@@ -37,14 +37,11 @@ def energy_span(value: Energy) -> str:
     return span(value.total_j, "J") if value.metered else ""
 
 
-def watt_hours(joules: float) -> str:
-    """The same energy as an electricity bill tells it."""
-    return format_quantity(joules / 3600, "Wh")
-
-
 def meter(value: Energy) -> str:
     """Who says so, and how well it is known."""
-    return f"{', '.join(value.meters) or 'no meter'}, tier {int(value.tier)}: {TIERS[value.tier]}"
+    if not value.meters:
+        return "not metered"
+    return f"{', '.join(value.meters)}, tier {int(value.tier)}: {TIERS[value.tier]}"
 
 
 def intensity_label(receipt: Receipt) -> str:
@@ -58,8 +55,8 @@ def verdict(saved: Saving | Unknown) -> str:
     if isinstance(saved, Unknown):
         return f"saving {NOT_KNOWN}"
     grams = saved.operational_g.value
-    if grams == 0:
-        return "no difference"
+    if grams == 0 or (saved.share is not None and abs(saved.share.value) < 0.0005):
+        return NO_DIFFERENCE
     word = "less" if grams > 0 else "more"
     if saved.share is None:
         return f"{amount(abs(grams), 'gCO2e')} {word}"
@@ -123,11 +120,18 @@ def attempts(ran: Running) -> str:
     count = len(ran.segments)
     if count == 0:
         return "no attempt yet"
-    workers = sorted({s.workers for s in ran.segments})
-    span_text = f"{workers[0]}" if len(workers) == 1 else f"{workers[0]} to {workers[-1]}"
-    plural = "" if workers == [1] else "s"
+    counts = worker_counts(ran)
+    plural = "" if counts == "1" else "s"
     zones = ", ".join(dict.fromkeys(s.zone for s in ran.segments))
-    return f"{count} attempt{'' if count == 1 else 's'} with {span_text} worker{plural} in {zones}"
+    return f"{count} attempt{'' if count == 1 else 's'} with {counts} worker{plural} in {zones}"
+
+
+def worker_counts(ran: Running) -> str:
+    """The least and the most workers of all attempts, "1 to 4"; "none" before the first."""
+    counts = sorted({s.workers for s in ran.segments})
+    if not counts:
+        return "none"
+    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def changes(ran: Running) -> str:

@@ -29,8 +29,6 @@ from tidewatt.sdk.functions import Handle
 
 _RECENT_S = 48 * HOUR_S
 _LONGEST_NAME = 24
-_NEWEST = 2**62
-"""The place in the queue of a job that is not in it yet."""
 _SILENCE_S = 5.0
 """Real seconds without a word after which the store is asked instead."""
 
@@ -283,19 +281,4 @@ def _draft(
         deadline_at=None if spec.deadline_s is None else at + spec.deadline_s,
         home_zone=home_zone,
     )
-    return Job(
-        submission=submission,
-        seq=_NEWEST,
-        state=State.QUEUED,
-        wish=Wish.RUN,
-        token=0,
-        failures=0,
-        steps_done=0,
-        steps_reached=0,
-        steps_total=None,
-        loss=None,
-        checkpoint=None,
-        result=None,
-        error=None,
-        ended_at=None,
-    )
+    return Job.draft(submission)

@@ -1,0 +1,85 @@
+"""A world in virtual time: the live loop with a simulated clock, engine and meter."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tidewatt.control.loop import Loop, Parts, Policy
+from tidewatt.control.observe import Observer
+from tidewatt.domain.function import Payload
+from tidewatt.domain.job import Job, Submission
+from tidewatt.domain.site import Site
+from tidewatt.domain.units import HOUR_S
+from tidewatt.errors import Refused
+from tidewatt.policy import admission
+from tidewatt.ports import Grid, Store
+from tidewatt.simulation.clock import VirtualClock
+from tidewatt.simulation.engine import SimulatedEngine, Workload
+from tidewatt.simulation.node import Nobody, SimulatedMeter
+
+NO_CODE = Payload(form="simulated", path="", function="")
+_STATIC_W = 10.0
+_WATTS_PER_CPU = 3.5
+_FAR_S = 10.0**9
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A job that comes in at ``submission.submitted_at``, and the truth about it."""
+
+    submission: Submission
+    workload: Workload
+
+
+class SimulatedWorld:
+    """Plays arrivals through the live loop and keeps everything in a store, as the live one does."""
+
+    def __init__(
+        self, store: Store, grid: Grid, sites: Sequence[Site], policy: Policy, start_at: float
+    ) -> None:
+        self._store = store
+        self._clock = VirtualClock(start_at)
+        self._workloads: dict[str, Workload] = {}
+        self._engine = SimulatedEngine(self._clock, self._workloads)
+        self.refused: dict[str, Refused] = {}
+        """Why jobs were not accepted."""
+        here = tuple(sites)
+        cpus = sum(site.cpus for site in here)
+        self._observer = Observer(store, grid, self._clock, lambda: here)
+        self._loop = Loop(
+            Parts(
+                store=store,
+                engine=self._engine,
+                grid=grid,
+                meter=SimulatedMeter(self._engine, cpus, _STATIC_W, _WATTS_PER_CPU),
+                clock=self._clock,
+                feed=Nobody(),
+                sites=lambda: here,
+                world=None,
+                sample_every_s=HOUR_S,
+                folder=Path(),
+            ),
+            policy,
+        )
+
+    def play(self, arrivals: Iterable[Arrival]) -> None:
+        """Let jobs come in at their time and work until all have ended."""
+        waiting = list(arrivals)
+        for arrival in waiting:
+            self._engine.visit_at(arrival.submission.submitted_at, partial(self._let_in, arrival, waiting))
+        self._loop.begin()
+        while self._loop.turn(_FAR_S if waiting else 0.0) or waiting:
+            pass
+
+    def _let_in(self, arrival: Arrival, waiting: list[Arrival]) -> None:
+        """Accept or refuse a job, as a client would."""
+        waiting.remove(arrival)
+        draft = Job.draft(arrival.submission)
+        self._workloads[draft.id] = arrival.workload
+        try:
+            admission.check(self._observer.snapshot([*self._store.jobs(open_only=True), draft]), draft.id)
+        except Refused as error:
+            self.refused[draft.id] = error
+        else:
+            self._store.submit(arrival.submission)
