@@ -8,18 +8,13 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
-from tidewatt.adapters.engines.local import LocalEngine
-from tidewatt.adapters.grids.file import FileGrid
-from tidewatt.adapters.grids.model import ModelGrid
-from tidewatt.adapters.meters.detect import best_meter
 from tidewatt.adapters.stores.sql import SqlStore
-from tidewatt.control.loop import Loop, Parts
-from tidewatt.control.observe import Observer
 from tidewatt.domain import world as worlds
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
@@ -27,9 +22,13 @@ from tidewatt.errors import NewerState, UsageError
 from tidewatt.policy import cheapest
 from tidewatt.ports import Clock, Grid, Store
 
+if TYPE_CHECKING:
+    from tidewatt.adapters.meters.detect import MeterFinding
+    from tidewatt.control.observe import Observer
+
 _FORMAT = 1
 """Of the state folder as a whole; the database numbers its own schema."""
-_TRAINER = "tidewatt.training.trainer:make"
+_TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
 _READY = b"ready"
 
@@ -121,6 +120,9 @@ def open_store(home: Home) -> SqlStore:
 
 def open_grid(carbon_file: str) -> Grid:
     """The grid of a world: a file's, or the offline model."""
+    from tidewatt.adapters.grids.file import FileGrid  # noqa: PLC0415 - numpy is slow to load, and commands that only look need none
+    from tidewatt.adapters.grids.model import ModelGrid  # noqa: PLC0415 - the same
+
     return FileGrid(Path(carbon_file)) if carbon_file else ModelGrid()
 
 
@@ -137,8 +139,10 @@ def clock_of(world: World | None) -> Clock:
     return ReplayClock(world.speed, world.reached_at)
 
 
-def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> Observer:
+def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> "Observer":
     """An observer for a command that wants to know what a supervisor would decide."""
+    from tidewatt.control.observe import Observer  # noqa: PLC0415 - the same
+
     clock = clock_of(world)
     if world.replayed:
         clock = ReplayClock(world.speed, worlds.now(world, clock.wall(), supervised=supervised))
@@ -221,6 +225,10 @@ def supervise(home: Home, ready: int) -> None:
 
 def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
+    from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
+    from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
+    from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
+
     store = open_store(home)
     bell = Bell(home.socket)
     engine = LocalEngine(_TRAINER)
@@ -255,11 +263,25 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
 
 def any_work(store: Store) -> bool:
     """Whether a supervisor would have something to do."""
-    return bool(Loop.pending(store.jobs(open_only=True)))
+    open_jobs = store.jobs(open_only=True)
+    if not open_jobs:
+        return False
+    from tidewatt.control.loop import Loop  # noqa: PLC0415 - the same
+
+    return bool(Loop.pending(open_jobs))
+
+
+def meters() -> "list[MeterFinding]":
+    """All meters that there are for a node, best first, with why this one has them or not."""
+    from tidewatt.adapters.meters.detect import survey  # noqa: PLC0415 - the same
+
+    return survey()
 
 
 def adapters(home: Home) -> Sequence[tuple[str, str]]:
     """What `tidewatt doctor` says of the pieces in use: (what, which)."""
+    from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
+
     return (
         ("state folder", str(home.path)),
         ("store", home.store_url.split("@")[-1]),

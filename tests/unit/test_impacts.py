@@ -1,6 +1,7 @@
 """Carbon, water, money and embodied carbon, by hand-worked figures."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -189,24 +190,33 @@ def test_embodied_time_is_real_and_by_reservation() -> None:
     assert machine_seconds([entry, entry]) == pytest.approx(0.5)
 
 
+EVERY_FACTOR = (
+    PUE,
+    WUE,
+    EWIF,
+    SERVER_EMBODIED,
+    SERVER_LIFESPAN,
+    ELECTRICITY_PRICE,
+    CPU_MIN_WATTS,
+    CPU_MAX_WATTS,
+    MEMORY_WATTS,
+)
+
+
 def test_every_factor_names_a_source_and_lies_in_its_range() -> None:
-    every = (
-        PUE,
-        WUE,
-        EWIF,
-        SERVER_EMBODIED,
-        SERVER_LIFESPAN,
-        ELECTRICITY_PRICE,
-        CPU_MIN_WATTS,
-        CPU_MAX_WATTS,
-        MEMORY_WATTS,
-    )
-    assert len({factor.id for factor in every}) == len(every)
-    for factor in every:
+    assert len({factor.id for factor in EVERY_FACTOR}) == len(EVERY_FACTOR)
+    for factor in EVERY_FACTOR:
         assert factor.low <= factor.value <= factor.high
         assert factor.source
         assert factor.valid
         assert factor.unit
+
+
+def test_the_reference_lists_every_factor_as_it_is() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "accounting.md"
+    written = page.read_text(encoding="utf-8")
+    for f in EVERY_FACTOR:
+        assert f"| `{f.id}` | {f.value:,g} | {f.low:,g} to {f.high:,g} | {f.unit} | {f.source} |" in written
 
 
 def test_factors_are_found_by_id_in_a_stable_order() -> None:

@@ -4,8 +4,10 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import PUE, Factors
@@ -25,7 +27,7 @@ HOUR = 3600.0
 START = 1_654_092_000.0
 """2022-06-01 14:00 UTC."""
 HOSTILE = "</title><script>alert('x')</script>\x1b[31m&\"<img src=x onerror=alert(1)>"
-CLEAN, DIRTY = 100.0, 300.0
+CLEAN, DIRTY = 120.0, 360.0
 
 
 def grid(*values: float | None, quality: Quality = Quality.MODELLED) -> Signal:
@@ -178,15 +180,18 @@ class Page(HTMLParser):
         self._hidden = False
         self.feed(page)
 
+    @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self._hidden = tag in {"style", "script"}
         self.fetched += [str(value) for name, value in attrs if name in {"src", "href", "xlink:href"}]
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
 
+    @override
     def handle_endtag(self, tag: str) -> None:
         self._hidden = self._hidden and tag not in {"style", "script"}
 
+    @override
     def handle_data(self, data: str) -> None:
         if not self._hidden:
             self.words.append(data)
@@ -280,10 +285,10 @@ def test_every_renderer_tells_the_same_totals() -> None:
     assert parsed["schema"] == "tidewatt.receipt/1"
     assert parsed["energy_uj"] == 33_000_000
     assert parsed["energy_j"]["value"] == 33.0
-    for told in ("33.0 J", "1.38 mg CO₂e", "33,000,000 µJ", "66,000,000 µJ", "0.9722", "a test grid (model)"):
+    for told in ("33.0 J", "1.65 mg CO₂e", "33,000,000 µJ", "66,000,000 µJ", "0.9722", "a test grid (model)"):
         assert told in plain
         assert told in prose
-    assert parsed["operational_gco2e"]["value"] == pytest.approx(1.375e-3)
+    assert parsed["operational_gco2e"]["value"] == pytest.approx(1.65e-3)
     percent = f"{parsed['saving']['operational_percent']['value']:.0f} %"
     assert f"{percent} LESS CARBON" in plain
     assert f"{percent} less carbon" in prose
@@ -446,7 +451,12 @@ def test_the_page_can_be_read_without_seeing_it() -> None:
 
 
 def test_text_fits_a_terminal_of_eighty_columns() -> None:
-    for made in (record(), replace(record(), signals={}), replace(record(), job=job(State.SUSPENDED))):
+    for made in (
+        record(),
+        replace(record(), signals={}),
+        replace(record(), job=job(State.SUSPENDED)),
+        replace(record(), job=job(name="a_function_" * 12), result={"a_key_" * 9: "a value " * 30}),
+    ):
         lines = text.render(build(made)).splitlines()
         assert max(len(line) for line in lines) <= 80
         assert all(line == line.rstrip() for line in lines)
@@ -476,3 +486,53 @@ def test_only_the_factors_used_are_listed_and_each_with_its_source() -> None:
     for factor in receipt.factors:
         assert factor.id in plain
         assert factor.source in Page(page).prose
+
+
+def test_a_loss_that_is_not_a_number_still_makes_json() -> None:
+    receipt = build(
+        replace(
+            record(),
+            progress=[(START, 1, 1, float("nan"))],
+            result={"accuracy": float("inf"), "per_class": [0.5, float("nan")]},
+        )
+    )
+    parsed = json.loads(document.render(receipt), parse_constant=pytest.fail)
+    assert parsed["last_loss"] is None
+    assert parsed["result"] == {"accuracy": None, "per_class": [0.5, None]}
+
+
+def test_a_job_that_moved_is_drawn_with_both_zones() -> None:
+    moved = record()
+    away = replace(moved.attempts[1], site="there", zone="FR")
+    entries = [
+        replace(e, allocation=replace(e.allocation, zone="FR")) if e.allocation.token == 2 else e
+        for e in moved.entries
+    ]
+    signals = {**moved.signals, "FR": Signal("FR", grid(20, 20, 20, 20).readings)}
+    receipt = build(replace(moved, attempts=[moved.attempts[0], away], entries=entries, signals=signals))
+    page = html.render(receipt)
+    assert receipt.running.moves == 1
+    assert receipt.impacts.operational is not None
+    assert receipt.impacts.operational.amount.value == pytest.approx(1.5 / 3.6e6 * (11 * CLEAN + 22 * 20))
+    assert "tide other" in page
+    assert "2 FR" in Page(page).prose
+    assert "2 workers in FR" in Page(page).prose
+
+
+def test_a_figure_that_would_round_to_nothing_is_no_difference() -> None:
+    made = record()
+    even = replace(
+        made, entries=made.entries[:1], attempts=made.attempts[:1], job=replace(job(), steps_total=100)
+    )
+    receipt = build(replace(even, signals={"DE": grid(*[CLEAN] * 5)}))
+    plain, _, page = renderings(receipt)
+    assert "NO DIFFERENCE" in plain
+    assert "verdict level" in page
+
+
+def test_the_reference_names_every_key_of_the_json_receipt() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "accounting.md"
+    written = page.read_text(encoding="utf-8").partition("## The JSON receipt")[2]
+    missing = [key for key in document.document(build(record())) if f"`{key}`" not in written]
+    assert missing == ["schema"]
+    assert f'"schema": "{document.SCHEMA}"' in written

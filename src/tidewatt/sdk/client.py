@@ -31,6 +31,8 @@ _RECENT_S = 48 * HOUR_S
 _LONGEST_NAME = 24
 _SILENCE_S = 5.0
 """Real seconds without a word after which the store is asked instead."""
+_HASTE_S = 0.5
+"""The same for a job that is to come to rest, about which there may be no word left to say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +113,13 @@ class Client:
         snapshot = observer.snapshot([*open_jobs, job])
         return Proposal(job, world, snapshot, cheapest.decide(snapshot), grid)
 
-    def wake(self) -> None:
-        """See that somebody is at work if there is anything to do."""
-        if wiring.any_work(self.store):
-            wiring.wake(self.home).close()
+    def wake(self) -> bool:
+        """See that somebody is at work if there is anything to do; True if nobody was."""
+        if not wiring.any_work(self.store):
+            return False
+        alone = not wiring.supervised(self.home)
+        wiring.wake(self.home).close()
+        return alone
 
     def job(self, name: str) -> Job:
         """The job with this identifier, or the only one that it begins.
@@ -151,7 +156,10 @@ class Client:
         while not self._at_rest(job_id):
             caller = wiring.wake(self.home)
             try:
-                for update in caller.updates(_SILENCE_S):
+                if self._at_rest(job_id):  # it came to rest before anybody listened
+                    return
+                asked = self.job(job_id).wish is not Wish.RUN
+                for update in caller.updates(_HASTE_S if asked else _SILENCE_S):
                     if update is not None and update.job_id == job_id:
                         yield update
                     if (update is None or update.job_id == job_id) and self._at_rest(job_id):

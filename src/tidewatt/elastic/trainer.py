@@ -18,12 +18,12 @@ from tidewatt.ports import Order
 from tidewatt.runtime import checkpoint
 from tidewatt.runtime.reporter import Reporter
 from tidewatt.runtime.worker import Suspended
-from tidewatt.training import exchange
-from tidewatt.training.contribution import Layout
-from tidewatt.training.feed import Schedule, Share, Source
-from tidewatt.training.interval import Interval
-from tidewatt.training.seeds import seed_everything
-from tidewatt.training.tree import Accumulator, Node, shards_of
+from tidewatt.elastic import exchange
+from tidewatt.elastic.contribution import Layout
+from tidewatt.elastic.feed import Schedule, Share, Source
+from tidewatt.elastic.interval import Interval
+from tidewatt.elastic.seeds import seed_everything
+from tidewatt.elastic.tree import Accumulator, Node, shards_of
 
 _AFTER_LOOP = -1
 _KEPT_CHECKPOINTS = 2
@@ -171,7 +171,7 @@ class Trainer:
         last = step + 1 == schedule.total
         if leave and not last:
             self._leave()
-        elif self._rank == 0 and self._checkpoints.due():
+        elif self._rank == 0 and (last or self._checkpoints.due()):
             self._save(Phase.CHECKPOINT)
 
     def _leave(self) -> None:

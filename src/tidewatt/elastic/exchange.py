@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch._C._distributed_c10d import FileStore
 
-from tidewatt.training.tree import Accumulator, Node, partials, shards_of
+from tidewatt.elastic.tree import Accumulator, Node, partials, shards_of
 
 
 class Exchange:

@@ -1,0 +1,76 @@
+"""The commands that look at jobs: jobs, show, logs and receipt."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tidewatt.cli import options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog="Example:  [bold]tidewatt jobs --all[/bold]")(jobs)
+    app.command(epilog="Example:  [bold]tidewatt show digits-e35d4c[/bold]")(show)
+    app.command(epilog="Example:  [bold]tidewatt logs -f digits-e35d4c[/bold]")(logs)
+    app.command(
+        epilog="Example:  [bold]tidewatt receipt digits-e35d4c --format html -o receipt.html[/bold]"
+    )(receipt)
+
+
+def jobs(
+    *,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those that ended longer ago than the newest ten.")
+    ] = False,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> None:
+    """List the jobs that are open and those that ended last."""
+    from tidewatt.cli import listing, session  # noqa: PLC0415 - keeps `--help` quick
+
+    listing.show_jobs(session.look(home), every=every, json=json)
+
+
+def show(job: options.JobId, *, json: options.Json = False, home: options.Home = None) -> None:
+    """Tell all about one job: where it stands, why it waits, its attempts and its events."""
+    from tidewatt.cli import detail, session  # noqa: PLC0415 - keeps `--help` quick
+
+    detail.show_job(session.look(home), job, json=json)
+
+
+def logs(
+    job: options.JobId,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on printing until the job has ended or rests.")
+    ] = False,
+    attempt: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Only this attempt, counted from 1.", show_default="all"),
+    ] = None,
+    home: options.Home = None,
+) -> None:
+    """Print what the function printed."""
+    from tidewatt.cli import logfiles, session  # noqa: PLC0415 - keeps `--help` quick
+
+    logfiles.show_logs(session.look(home), job, follow=follow, attempt=attempt)
+
+
+def receipt(
+    job: options.JobId,
+    *,
+    form: Annotated[
+        Literal["text", "json", "html"], typer.Option("--format", help="How it is written.")
+    ] = "text",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write it there.", show_default="standard output"),
+    ] = None,
+    home: options.Home = None,
+) -> None:
+    """Print the receipt of a job: energy, carbon, cost and water, with ranges; so far if it is open."""
+    from tidewatt.cli import receipts, session  # noqa: PLC0415 - keeps `--help` quick
+
+    client = session.open_client(home)
+    receipts.show_receipt(client, client.job(job), form, out)

@@ -1,0 +1,99 @@
+"""The `tidewatt` command: its commands, and the one place where errors become a line and an exit code."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from tidewatt.cli import acting, looking, machine, submitting
+from tidewatt.errors import TidewattError
+
+INTERRUPTED = 130
+_BUG = 1
+_WRONG_USAGE = 2
+_WrongUsage: type[Exception] = typer.BadParameter.__bases__[0]
+"""What the command-line parser raises: the parent of all its complaints."""
+
+app = typer.Typer(
+    name="tidewatt",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start here:  [bold]tidewatt run examples/digits.py --zone DE --clock-speed 3600[/bold]",
+)
+for room in (submitting, looking, acting, machine):
+    room.register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tidewatt {version('tidewatt')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def tidewatt(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Serverless AI training that follows the clean tide of power.
+
+    Submit an ordinary training function; it waits in a durable queue, runs in the cleanest hours before
+    its deadline on workers that start from zero, and ends with a receipt in joules, grams and money.
+
+    State lies in $TIDEWATT_HOME; $TIDEWATT_ZONE names the grid zone of this machine.
+    Exit codes: 0 success, 1 the job failed, 2 wrong usage, 3 refused, 130 interrupted.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line; the process ends with the exit code that fits."""
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except TidewattError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except _WrongUsage as error:
+        _complain(_usage(error))
+        code = _WRONG_USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = _nobody_reads()
+    except Exception as error:
+        if os.environ.get("TIDEWATT_DEBUG"):
+            raise
+        _complain(
+            f"found a bug of ours, {type(error).__name__}: {error}; wanted none; "
+            "set TIDEWATT_DEBUG=1 to see where, and please report it"
+        )
+        code = _BUG
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"tidewatt: {' '.join(text.split())}", err=True)
+
+
+def _usage(error: Exception) -> str:
+    """One line of what the parser says, and which --help to read."""
+    said: str = error.format_message() if hasattr(error, "format_message") else str(error)
+    path: str = getattr(getattr(error, "ctx", None), "command_path", "") or "tidewatt"
+    return f"{said.rstrip('.')}; `{path} --help` shows what is wanted"
+
+
+def _nobody_reads() -> int:
+    """The reader of a pipe has left; what is still buffered must not complain about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _BUG
+
+
+if __name__ == "__main__":
+    main()
