@@ -1,7 +1,7 @@
 """Seeing: everything that a policy may know, put together into one snapshot."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.job import Attempt, Job
@@ -14,7 +14,7 @@ from tidewatt.errors import SignalMissing
 from tidewatt.forecast.gaps import fill
 from tidewatt.forecast.hourly import forecast
 from tidewatt.policy import profile as profiles
-from tidewatt.policy.profile import Profile
+from tidewatt.policy.profile import Extent
 from tidewatt.ports import Clock, Grid, Store
 
 Sites = Callable[[], tuple[Site, ...]]
@@ -32,7 +32,7 @@ _WATTS_PER_BUSY_CPU = 3.5
 class Lineage:
     """What an earlier job of the same function, code and arguments says of a new one."""
 
-    profile: Profile
+    profile: profiles.Profile
     steps_total: int | None
 
 
@@ -113,22 +113,27 @@ class Observer:
         if not profile.steps_per_s:
             lineage = self._lineage(job)
             steps_total = steps_total or lineage.steps_total
-            startup = profile if any(a.startup_wall_s for a in attempts) else lineage.profile
-            profile = Profile(lineage.profile.steps_per_s, startup.startup_s)
+            startup = profile if profile.startup_seen else lineage.profile
+            profile = replace(startup, steps_per_s=lineage.profile.steps_per_s)
         current = attempts[-1] if attempts and job.state in ACTIVE else None
         steps_done = max(job.steps_done, (current.last_step or 0) if current else 0)
+        deadline_at = job.submission.deadline_at
+        time_left_s = float("inf") if deadline_at is None else deadline_at - self._clock.now()
         return JobView(
             id=job.id,
             submitted_at=job.submission.submitted_at,
-            deadline_at=job.submission.deadline_at,
+            deadline_at=deadline_at,
             least=function.workers.least,
             most=function.workers.most,
             zones=function.zones,
             home_zone=job.submission.home_zone,
             cpus_per_worker=function.cpus,
             suspendable=function.kind is Kind.TRAINING,
-            remaining=profiles.remaining(function, profile, steps_total, steps_done, self._clock.speed),
+            remaining=profiles.remaining(
+                function, profile, Extent(steps_total, steps_done), self._clock.speed, time_left_s
+            ),
             speedup=profile.speedup(function.workers.most),
+            safe_speedup=profile.safe_speedup(function.workers.most),
             watts=_watts(function),
             restart_s=profile.startup_s * self._clock.speed,
             running_on=current.site if current else None,

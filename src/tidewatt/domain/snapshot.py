@@ -18,8 +18,8 @@ class Remaining:
 class JobView:
     """A job as a policy sees it.
 
-    ``speedup[i]`` is the throughput with ``i + 1`` workers over that with one, and ``watts[i]`` the mean
-    power drawn then, for every count up to ``most``. ``restart_s`` is what a stop and start costs, in
+    ``speedup[i]`` is the expected throughput with ``i + 1`` workers over that with one, ``safe_speedup[i]``
+    what a deadline may depend on, and ``watts[i]`` the mean power drawn then, for every count up to ``most``. ``restart_s`` is what a stop and start costs, in
     seconds of the world's clock. ``remaining`` is None until something is known of the job's length.
     """
 
@@ -34,6 +34,7 @@ class JobView:
     suspendable: bool
     remaining: Remaining | None
     speedup: tuple[float, ...]
+    safe_speedup: tuple[float, ...]
     watts: tuple[float, ...]
     restart_s: float
     running_on: str | None = None

@@ -18,6 +18,7 @@ class _Going:
 
     job: JobView
     left_s: float
+    speedup: tuple[float, ...]
     site: str | None
     workers: int
     finish_at: float = _FOREVER
@@ -42,7 +43,7 @@ def decide(snapshot: Snapshot) -> Plan:
 def finish_times(snapshot: Snapshot, *, careful: bool) -> dict[str, float]:
     """When each job would end; infinity for one that does not end within the horizon.
 
-    ``careful`` counts on the safe bound of the work left instead of its expectation.
+    ``careful`` counts on the safe bounds of work left and speed instead of what is expected.
     """
     return {going.job.id: going.finish_at for going in _schedule(snapshot, careful=careful)}
 
@@ -62,7 +63,8 @@ def _schedule(snapshot: Snapshot, *, careful: bool) -> list[_Going]:
 def _begin(job: JobView, *, careful: bool) -> _Going:
     remaining = job.remaining
     left = _FOREVER if remaining is None else remaining.high_s if careful else remaining.expected_s
-    return _Going(job, left, job.running_on, job.running_workers)
+    speedup = job.safe_speedup if careful else job.speedup
+    return _Going(job, left, speedup, job.running_on, job.running_workers)
 
 
 def _advance(going: _Going, snapshot: Snapshot, room: Room, prices: Prices, window: Window) -> None:
@@ -82,11 +84,11 @@ def _advance(going: _Going, snapshot: Snapshot, room: Room, prices: Prices, wind
         going.site, going.workers = None, 0
         return
     restart = 0.0 if (going.site, going.workers) == (best.name, count) else job.restart_s
-    done = job.speedup[count - 1] * max(0.0, window.length_s - restart)
+    done = going.speedup[count - 1] * max(0.0, window.length_s - restart)
     assignment = Assignment(job.id, best.name, count, window.start_at, window.end_at)
     room.take(job, assignment, window)
     going.assignments.append(assignment)
     if done >= going.left_s:
-        going.finish_at = window.start_at + restart + going.left_s / job.speedup[count - 1]
+        going.finish_at = window.start_at + restart + going.left_s / going.speedup[count - 1]
     going.left_s -= done
     going.site, going.workers = best.name, count

@@ -13,7 +13,7 @@ from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
 from tidewatt.domain.units import HOUR_S
 from tidewatt.policy import asap, guard
-from tidewatt.policy.hull import segments
+from tidewatt.policy.hull import Way, segments
 from tidewatt.policy.prices import Prices
 from tidewatt.policy.room import Room, Window, permitted, windows
 
@@ -28,18 +28,21 @@ class _Piece:
 
     price: float
     window: Window
-    site: Site
-    workers: int
+    way: Way
     work_s: float
 
 
 def decide(snapshot: Snapshot) -> Plan:
     """The plan for all jobs, earliest deadline first."""
     room, prices = Room(snapshot.sites), Prices(snapshot)
+    late = guard.late(snapshot)
     assignments: list[Assignment] = []
     notes: list[Note] = []
     for job in sorted(snapshot.jobs, key=asap.urgency):
-        placed, why = _place(job, snapshot, room, prices)
+        if job.id in late and permitted(job, snapshot):
+            placed, why = _now(job, snapshot, room, prices, permitted(job, snapshot)), "late: not waiting"
+        else:
+            placed, why = _place(job, snapshot, room, prices)
         assignments.extend(placed)
         notes.append(Note(job.id, why))
     plan = Plan(policy=NAME, issued_at=snapshot.now, assignments=tuple(assignments), notes=tuple(notes))
@@ -125,7 +128,7 @@ def _now(job: JobView, snapshot: Snapshot, room: Room, prices: Prices, sites: li
     for window in windows(snapshot, float("inf"), most=14 * 24):
         if left <= 0:
             break
-        for site in sorted(sites, key=lambda s: (s.name != job.running_on, prices.at(s, window.start_at))):
+        for site in sorted(sites, key=lambda s: _haste(job, s, room, prices, window)):
             count = room.workers(job, site, window)
             if count:
                 assignment = Assignment(job.id, site.name, count, window.start_at, window.end_at)
@@ -136,6 +139,11 @@ def _now(job: JobView, snapshot: Snapshot, room: Room, prices: Prices, sites: li
     return result
 
 
+def _haste(job: JobView, site: Site, room: Room, prices: Prices, window: Window) -> tuple[int, bool, float]:
+    """Sorts sites by room, then by whether the job is there, then by price."""
+    return (-room.workers(job, site, window), site.name != job.running_on, prices.at(site, window.start_at))
+
+
 def _cheapest(
     job: JobView, remaining: Remaining, snapshot: Snapshot, room: Room, prices: Prices
 ) -> tuple[list[Assignment], str]:
@@ -144,7 +152,7 @@ def _cheapest(
     span = windows(snapshot, job.deadline_at - job.restart_s)
     pieces = sorted(
         (piece for window in span for piece in _pieces(job, window, snapshot, room, prices)),
-        key=lambda p: (p.price, p.window.start_at, p.workers),
+        key=lambda p: (p.price, p.window.start_at, p.way.workers),
     )
     chosen: dict[Window, _Piece] = {}
     needed = remaining.high_s
@@ -158,37 +166,30 @@ def _cheapest(
         needed = enough
     result: list[Assignment] = []
     for window, piece in sorted(chosen.items(), key=lambda item: item[0]):
-        assignment = Assignment(job.id, piece.site.name, piece.workers, window.start_at, window.end_at)
+        assignment = Assignment(job.id, piece.way.site, piece.way.workers, window.start_at, window.end_at)
         room.take(job, assignment, window)
         result.append(assignment)
     return result, f"the {len(result)} cheapest of {len(span)} hours before the deadline"
 
 
 def _pieces(job: JobView, window: Window, snapshot: Snapshot, room: Room, prices: Prices) -> list[_Piece]:
-    """What one window offers a job, at its cheapest site.
+    """What one window offers a job, over all sites that it may run on.
 
     In the present window prices lean towards what the job is doing already, by what a restart costs and
     a little more: nearly equal prices are no reason to stop, and a stop is no reason to start again.
     """
-    sites = [site for site in permitted(job, snapshot) if room.workers(job, site, window)]
-    if not sites:
-        return []
-    site = min(sites, key=lambda s: (prices.at(s, window.start_at), s.name != job.running_on, s.name))
-    price = prices.at(site, window.start_at)
-    lean = 0.0
-    if site.name == job.running_on and window.start_at == snapshot.now:
-        lean = min(0.5, _LEAN + job.restart_s / HOUR_S)
-    most = room.workers(job, site, window)
-    return [
-        _Piece(
-            price * s.watts_per_speed * (1 - lean if s.workers <= job.running_workers else 1 + lean),
-            window,
-            site,
-            s.workers,
-            s.speed * window.length_s,
-        )
-        for s in segments(job.speedup, job.watts, job.least, most)
-    ]
+    ways: list[Way] = []
+    for site in permitted(job, snapshot):
+        price = prices.at(site, window.start_at)
+        for count in range(job.least, room.workers(job, site, window) + 1):
+            cost = price * job.watts[count - 1]
+            if (site.name, count) == (
+                job.running_on,
+                job.running_workers,
+            ) and window.start_at == snapshot.now:
+                cost *= 1 - min(0.5, _LEAN + job.restart_s / HOUR_S)
+            ways.append(Way(site.name, count, job.speedup[count - 1], cost))
+    return [_Piece(s.price, window, s.way, s.speed * window.length_s) for s in segments(ways)]
 
 
 def _take(pieces: list[_Piece], needed: float) -> tuple[dict[Window, _Piece], float]:
@@ -210,9 +211,9 @@ def _restarts(job: JobView, chosen: dict[Window, _Piece]) -> int:
     before: tuple[str | None, int] = (job.running_on, job.running_workers)
     for window, piece in sorted(chosen.items(), key=lambda item: item[0]):
         carried_on = before_end is None or before_end == window.start_at
-        if not carried_on or before != (piece.site.name, piece.workers):
+        if not carried_on or before != (piece.way.site, piece.way.workers):
             restarts += 1
-        before, before_end = (piece.site.name, piece.workers), window.end_at
+        before, before_end = (piece.way.site, piece.way.workers), window.end_at
     return restarts
 
 

@@ -8,20 +8,22 @@ from tidewatt.policy import asap
 from tidewatt.policy.room import windows
 
 
+def late(snapshot: Snapshot) -> frozenset[str]:
+    """Jobs that, by the safe bound of their work, will miss their deadline even if nothing waits."""
+    finish = asap.finish_times(snapshot, careful=True)
+    return frozenset(
+        job.id
+        for job in snapshot.jobs
+        if job.deadline_at is not None and job.remaining is not None and finish[job.id] > job.deadline_at
+    )
+
+
 def keeps_deadlines(plan: Plan, snapshot: Snapshot) -> bool:
     """Whether running flat out after the first window would still meet every deadline that can be met.
 
-    Deadlines that are out of reach even when nothing waits do not count: nothing is gained by giving
-    up the others for them.
+    Jobs that are late already do not count: nothing is gained by giving up the others for them.
     """
-    now_or_never = asap.finish_times(snapshot, careful=True)
-    after = _after_first_window(plan, snapshot)
-    later = asap.finish_times(after, careful=True)
-    return all(
-        later.get(job.id, snapshot.now) <= job.deadline_at or now_or_never[job.id] > job.deadline_at
-        for job in snapshot.jobs
-        if job.deadline_at is not None and job.remaining is not None
-    )
+    return late(_after_first_window(plan, snapshot)) <= late(snapshot)
 
 
 def _after_first_window(plan: Plan, snapshot: Snapshot) -> Snapshot:
@@ -41,7 +43,7 @@ def _advanced(job: JobView, plan: Plan, start_at: float, length_s: float) -> Job
     moved = replace(job, running_on=assignment.site, running_workers=assignment.workers)
     if job.remaining is None:
         return moved
-    done = job.speedup[assignment.workers - 1] * max(0.0, length_s - restart)
+    done = job.safe_speedup[assignment.workers - 1] * max(0.0, length_s - restart)
     if done >= job.remaining.high_s:
         return None
     left = Remaining(max(0.0, job.remaining.expected_s - done), job.remaining.high_s - done)

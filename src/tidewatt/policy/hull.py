@@ -1,49 +1,56 @@
-"""Worker counts worth using, and what each further step of work costs.
+"""Ways to run in one window that are worth using, and what each further step of work costs.
 
-Between two worker counts a job can spend part of a window at each, so every point on the line between
-them is reachable, and a count above the lower convex hull of power over speed is never worth using.
-Going by hull segments instead of by single steps is what keeps a greedy choice from stopping at the
-first bad step when measured marginal power is not monotone.
+Between two ways of running a job can spend part of a window at each, so every point on the line between
+them is reachable, and a way above the lower convex hull of cost over speed is never worth using. Going by
+hull segments instead of by single steps is what keeps a greedy choice from stopping at the first bad step
+when measured marginal power is not monotone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """Going up to ``workers``: the speed gained, and the power for each unit of it."""
+class Way:
+    """A site and a worker count: the speed it gives, and what each second of it costs."""
 
+    site: str
     workers: int
     speed: float
-    watts_per_speed: float
+    cost: float
 
 
-def segments(speedup: Sequence[float], watts: Sequence[float], least: int, most: int) -> list[Segment]:
-    """Segments of the lower convex hull from standing still to ``most`` workers.
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Going up to a way of running: the speed gained, and the cost for each unit of it."""
+
+    way: Way
+    speed: float
+    price: float
+
+
+_STANDING_STILL = Way("", 0, 0.0, 0.0)
+
+
+def segments(ways: Iterable[Way]) -> list[Segment]:
+    """Segments of the lower convex hull from standing still to the fastest way.
 
     Args:
-        speedup: throughput with 1, 2, ... workers over that with one.
-        watts: mean power at the same counts.
-        least: the smallest count that the job accepts.
-        most: the largest count to consider.
+        ways: what a window offers; costs are finite and not negative, speeds above zero.
 
     Returns:
-        Segments whose ``watts_per_speed`` never falls from one to the next.
+        Segments whose price never falls from one to the next.
     """
-    points = [(0.0, 0.0, 0)] + [(speedup[n - 1], watts[n - 1], n) for n in range(least, most + 1)]
-    hull: list[tuple[float, float, int]] = []
-    for point in points:
-        if hull and point[0] <= hull[-1][0]:
-            continue  # more workers that are no faster
-        while len(hull) > 1 and _slope(hull[-2], point) <= _slope(hull[-2], hull[-1]):
+    hull = [_STANDING_STILL]
+    for way in sorted(ways, key=lambda w: (w.speed, w.cost)):
+        if way.speed <= hull[-1].speed:
+            continue  # no faster than a cheaper one
+        while len(hull) > 1 and _slope(hull[-2], way) <= _slope(hull[-2], hull[-1]):
             hull.pop()
-        hull.append(point)
-    return [
-        Segment(after[2], after[0] - before[0], _slope(before, after)) for before, after in pairwise(hull)
-    ]
+        hull.append(way)
+    return [Segment(b, b.speed - a.speed, _slope(a, b)) for a, b in pairwise(hull)]
 
 
-def _slope(a: tuple[float, float, int], b: tuple[float, float, int]) -> float:
-    return (b[1] - a[1]) / (b[0] - a[0])
+def _slope(a: Way, b: Way) -> float:
+    return (b.cost - a.cost) / (b.speed - a.speed)

@@ -4,6 +4,9 @@ from tidewatt.domain.signal import Forecast
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import Snapshot
 
+_UNKNOWN_G = 5000.0
+"""gCO2e/kWh; the dirtiest grids have about 1,000."""
+
 
 class Prices:
     """Grams for each unit of machine energy, by site and instant."""
@@ -18,11 +21,11 @@ class Prices:
     def at(self, site: Site, instant: float) -> float:
         """The price in a window; beyond the horizon, the mean of what is forecast.
 
-        A zone without any forecast is priced at infinity: it is used when nothing else will do.
+        A zone without any forecast is priced above every real grid: it is used when nothing else will do.
         """
         forecast = self._forecasts.get(site.zone)
         if forecast is None or not forecast.windows:
-            return float("inf")
+            return _UNKNOWN_G * site.pue
         window = forecast.at(instant)
         mean = window.mean if window else _mean(forecast)
         return mean * site.pue

@@ -10,13 +10,18 @@ from tidewatt.domain.snapshot import Remaining
 
 _EFFICIENCY = 0.9
 """Speed is taken to grow as ``workers ** 0.9`` where it has not been seen."""
-_MARGIN_DECLARED = 1.0
+_SAFE_EFFICIENCY = 0.5
+"""And as its square root where a deadline depends on it."""
+_MARGIN_DECLARED = 1.1
 _MARGIN_LEARNED = 1.15
 """Rates of a shared machine vary; the safe bound of what is left lies so far above the expectation."""
 _MIN_STEPS = 3
 _MIN_WATCHED_S = 0.3
 _FIRST_START_S = 2.0
 """Real seconds to the first step of a job whose start has not been seen: loading torch takes most of it."""
+_UNSEEN_START_S = 600.0
+_UNSEEN_START_SHARE = 0.1
+"""Loading libraries and data may take minutes: so much more is kept free, or so much of the time there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +30,40 @@ class Profile:
 
     steps_per_s: dict[int, float]
     startup_s: float
+    startup_seen: bool
 
     def rate(self, workers: int) -> float | None:
         """Steps for each real second at a count, inferred from the nearest count seen; None if none was."""
+        return self._inferred(workers, _EFFICIENCY)
+
+    def speedup(self, most: int) -> tuple[float, ...]:
+        """Throughput with 1, 2, ... workers over that with one, as expected."""
+        return self._speedup(most, _EFFICIENCY)
+
+    def safe_speedup(self, most: int) -> tuple[float, ...]:
+        """The same, where deadlines depend on it: counts above those seen are trusted less."""
+        return self._speedup(most, _SAFE_EFFICIENCY)
+
+    def _speedup(self, most: int, efficiency: float) -> tuple[float, ...]:
+        one = self.rate(1)
+        if one is None:
+            return tuple(math.pow(n, efficiency) for n in range(1, most + 1))
+        return tuple((self._inferred(n, efficiency) or one) / one for n in range(1, most + 1))
+
+    def _inferred(self, workers: int, efficiency: float) -> float | None:
         if not self.steps_per_s:
             return None
         nearest = min(self.steps_per_s, key=lambda n: (abs(n - workers), n))
-        return self.steps_per_s[nearest] * math.pow(workers / nearest, _EFFICIENCY)
+        exponent = efficiency if workers > nearest else _EFFICIENCY
+        return self.steps_per_s[nearest] * math.pow(workers / nearest, exponent)
 
-    def speedup(self, most: int) -> tuple[float, ...]:
-        """Throughput with 1, 2, ... workers over that with one."""
-        one = self.rate(1)
-        if one is None:
-            return tuple(n**_EFFICIENCY for n in range(1, most + 1))
-        return tuple((self.rate(n) or one) / one for n in range(1, most + 1))
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Steps in all, if the job or its lineage has said so, and steps that need not be done again."""
+
+    total: int | None
+    done: int
 
 
 def learn(attempts: Sequence[Attempt]) -> Profile:
@@ -54,27 +79,30 @@ def learn(attempts: Sequence[Attempt]) -> Profile:
             seconds[attempt.workers] = seconds.get(attempt.workers, 0.0) + attempt.training_wall_s
     startups = sorted(a.startup_wall_s for a in attempts if a.startup_wall_s is not None)
     startup = startups[len(startups) // 2] if startups else _FIRST_START_S
-    return Profile({n: steps[n] / seconds[n] for n in steps}, startup)
+    return Profile({n: steps[n] / seconds[n] for n in steps}, startup, bool(startups))
 
 
 def remaining(
-    function: FunctionSpec, profile: Profile, steps_total: int | None, steps_done: int, speed: float
+    function: FunctionSpec, profile: Profile, extent: Extent, speed: float, time_left_s: float
 ) -> Remaining | None:
     """Work left in world seconds at one worker, or None if nothing is known.
 
     Args:
         function: the function, which may declare its length.
         profile: of the job, or of its lineage.
-        steps_total: steps in all, if the job or its lineage has said so.
-        steps_done: steps that need not be done again.
+        extent: how many steps there are, and how many are done.
         speed: world seconds for each real one.
+        time_left_s: until the deadline, world seconds.
     """
+    reserve = (
+        0.0 if profile.startup_seen else min(_UNSEEN_START_S, _UNSEEN_START_SHARE * max(0.0, time_left_s))
+    )
     rate = profile.rate(1)
-    if steps_total and rate:
-        expected = max(0, steps_total - steps_done) / rate * speed
-        return Remaining(expected, expected * _MARGIN_LEARNED)
+    if extent.total and rate:
+        expected = max(0, extent.total - extent.done) / rate * speed
+        return Remaining(expected, expected * _MARGIN_LEARNED + reserve)
     declared = function.length_s
     if declared is None:
         return None
-    left = declared * (1 - steps_done / steps_total) if steps_total else declared
-    return Remaining(left, left * _MARGIN_DECLARED)
+    left = declared * (1 - extent.done / extent.total) if extent.total else declared
+    return Remaining(left, left * _MARGIN_DECLARED + reserve)

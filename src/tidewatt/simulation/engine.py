@@ -126,6 +126,7 @@ class SimulatedEngine:
                 self._ended.append(running)
         if not told:
             self._clock.advance(until)
+            told += [self._progress(r, until) for r in self._running.values() if r.began_at <= until]
         return told
 
     def usage(self) -> EngineUsage:

@@ -1,0 +1,162 @@
+"""Decisions worked out by hand."""
+
+import pytest
+
+from tidewatt.domain.signal import Forecast, ForecastWindow
+from tidewatt.domain.site import Site
+from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
+from tidewatt.domain.units import HOUR_S
+from tidewatt.errors import Infeasible, ResidencyRefused
+from tidewatt.policy import admission, asap, cheapest
+from tidewatt.policy.hull import Way, segments
+
+NOW = 1_000_000 * HOUR_S
+
+
+def flat_forecast(zone: str, *means: float) -> Forecast:
+    windows = tuple(ForecastWindow(NOW + i * HOUR_S, m, m, m) for i, m in enumerate(means))
+    return Forecast(zone, NOW, "by hand", windows)
+
+
+def a_job(  # noqa: PLR0913 - each test names what matters to it
+    hours: float | None,
+    deadline_h: float | None,
+    *,
+    most: int = 1,
+    zones: tuple[str, ...] = (),
+    running: tuple[str, int] | None = None,
+    name: str = "job",
+    speedup: tuple[float, ...] = (1.0, 1.8, 2.4, 2.8),
+    suspendable: bool = True,
+) -> JobView:
+    return JobView(
+        id=name,
+        submitted_at=NOW,
+        deadline_at=None if deadline_h is None else NOW + deadline_h * HOUR_S,
+        least=1,
+        most=most,
+        zones=zones,
+        home_zone="DE",
+        cpus_per_worker=1,
+        suspendable=suspendable,
+        remaining=None if hours is None else Remaining(hours * HOUR_S, hours * HOUR_S),
+        speedup=speedup[:most],
+        safe_speedup=speedup[:most],
+        watts=tuple(float(n) for n in range(1, most + 1)),
+        restart_s=0.0,
+        running_on=running[0] if running else None,
+        running_workers=running[1] if running else 0,
+    )
+
+
+def a_world(
+    *jobs: JobView, sites: tuple[Site, ...] = (Site("de", "DE", 4),), **means: list[float]
+) -> Snapshot:
+    forecasts = tuple(flat_forecast(zone, *values) for zone, values in means.items())
+    return Snapshot(now=NOW, sites=sites, forecasts=forecasts, jobs=jobs)
+
+
+def hours(snapshot: Snapshot, job: str = "job") -> dict[int, tuple[str, int]]:
+    """The plan for a job as {hour from now: (site, workers)}."""
+    plan = cheapest.decide(snapshot)
+    return {round((a.start_at - NOW) / HOUR_S): (a.site, a.workers) for a in plan.of(job)}
+
+
+def test_the_cheapest_hours_are_taken() -> None:
+    snapshot = a_world(a_job(2, 6), DE=[500, 100, 400, 90, 300, 200, 1, 1])
+    assert hours(snapshot) == {1: ("de", 1), 3: ("de", 1)}
+
+
+def test_a_second_worker_is_worth_it_only_in_an_hour_clean_enough() -> None:
+    # The second worker gives 0.8 of the first: worth it at 70 (70 / 0.8 = 88) rather than an hour of 90.
+    assert hours(a_world(a_job(1.8, 3, most=2), DE=[200, 70, 90])) == {1: ("de", 2)}
+    # At 75 it costs 94, and the hour of 90 is cheaper.
+    assert hours(a_world(a_job(1.8, 3, most=2), DE=[200, 75, 90])) == {1: ("de", 1), 2: ("de", 1)}
+
+
+def test_the_cleaner_of_two_permitted_zones_is_used() -> None:
+    sites = (Site("de", "DE", 4), Site("fr", "FR", 4), Site("no", "NO", 4))
+    job = a_job(2, 4, zones=("DE", "FR"))
+    snapshot = a_world(job, sites=sites, DE=[300, 40, 300, 300], FR=[50, 60, 70, 80], NO=[1, 1, 1, 1])
+    assert hours(snapshot) == {0: ("fr", 1), 1: ("de", 1)}
+
+
+def test_a_faster_site_is_used_where_the_cleaner_one_would_be_too_slow() -> None:
+    sites = (Site("fr", "FR", 1), Site("pl", "PL", 3))
+    job = a_job(3.4, 2, most=3)
+    plan = hours(a_world(job, sites=sites, FR=[50, 50], PL=[700, 700]))
+    assert sum((1.0, 1.8, 2.4)[workers - 1] for _, workers in plan.values()) >= 3.4
+    assert ("fr", 1) in plan.values()
+
+
+def test_a_tight_deadline_leaves_no_hour_out() -> None:
+    assert hours(a_world(a_job(3, 3), DE=[900, 100, 100])) == {0: ("de", 1), 1: ("de", 1), 2: ("de", 1)}
+
+
+def test_without_a_deadline_or_a_signal_nothing_is_waited_for() -> None:
+    assert list(hours(a_world(a_job(1, None), DE=[900, 1, 1]))) == [0]
+    assert list(hours(a_world(a_job(1, 5)))) == [0]
+
+
+def test_a_job_of_unknown_length_runs_first_to_learn_it() -> None:
+    snapshot = a_world(a_job(None, 24, most=4), DE=[900, 1, 1])
+    assert hours(snapshot) == {0: ("de", 1)}
+    assert "learn" in cheapest.decide(snapshot).note("job")
+
+
+def test_two_jobs_share_what_there_is() -> None:
+    sites = (Site("de", "DE", 1),)
+    snapshot = a_world(a_job(1, 2, name="a"), a_job(1, 3, name="b"), sites=sites, DE=[300, 100, 200, 1])
+    assert hours(snapshot, "a") == {1: ("de", 1)}
+    assert hours(snapshot, "b") == {2: ("de", 1)}
+
+
+def test_a_function_runs_in_one_piece() -> None:
+    job = a_job(2, 5, suspendable=False)
+    assert hours(a_world(job, DE=[100, 500, 120, 130, 400])) == {2: ("de", 1), 3: ("de", 1)}
+
+
+def test_a_function_that_runs_is_left_alone() -> None:
+    job = a_job(2, 5, suspendable=False, running=("de", 1))
+    assert list(hours(a_world(job, DE=[900, 900, 1, 1, 1]))) == [0, 1]
+
+
+def test_nearly_equal_hours_are_no_reason_to_stop() -> None:
+    assert list(hours(a_world(a_job(1, 3, running=("de", 1)), DE=[101, 100, 100]))) == [0]
+    assert list(hours(a_world(a_job(1, 3), DE=[101, 100, 100]))) == [1]
+
+
+def test_what_is_late_does_not_wait() -> None:
+    snapshot = a_world(a_job(5, 3, most=1), DE=[900, 1, 1])
+    assert hours(snapshot)[0] == ("de", 1)
+    assert "late" in cheapest.decide(snapshot).note("job")
+
+
+def test_the_same_snapshot_gives_the_same_plan() -> None:
+    snapshot = a_world(a_job(2, 6, most=4), DE=[5, 5, 5, 5, 5, 5])
+    assert cheapest.decide(snapshot) == cheapest.decide(snapshot)
+
+
+def test_hull_skips_what_is_never_worth_it() -> None:
+    ways = [Way("s", 1, 1.0, 1.0), Way("s", 2, 1.5, 2.5), Way("s", 3, 3.0, 3.2), Way("s", 4, 2.9, 9.0)]
+    assert [(s.way.workers, round(s.price, 2)) for s in segments(ways)] == [(1, 1.0), (3, 1.1)]
+
+
+def test_impossible_constraints_are_refused_in_words() -> None:
+    with pytest.raises(ResidencyRefused, match="sites in DE; wanted one in FR or NO"):
+        admission.check(a_world(a_job(1, 5, zones=("FR", "NO")), DE=[1]), "job")
+    with pytest.raises(Infeasible, match="at least 10 h for 10 h of work on up to 1 workers?"):
+        admission.check(a_world(a_job(10, 5), DE=[1]), "job")
+    admission.check(a_world(a_job(10, 5, most=4), DE=[1]), "job")
+
+
+def test_a_job_that_would_make_another_late_is_refused() -> None:
+    sites = (Site("de", "DE", 1),)
+    accepted, new = a_job(4, 5, name="accepted"), a_job(2, 4, name="new")
+    with pytest.raises(Infeasible, match="job accepted, which would miss its deadline"):
+        admission.check(a_world(accepted, new, sites=sites, DE=[1]), "new")
+
+
+def test_asap_is_as_wide_as_it_goes() -> None:
+    plan = asap.decide(a_world(a_job(2.8, 9, most=4), DE=[900, 1]))
+    assert [(a.workers, a.start_at) for a in plan.assignments] == [(4, NOW)]
