@@ -44,7 +44,7 @@ def _cluster(binaries: Path, folder: Path) -> Generator[URL]:
         # Its programs are given files and not pipes, which a server that stays would keep open.
         with (folder / "calls.log").open("w+b") as log:
             command = [str(binaries / program), *arguments]
-            done = subprocess.run(  # noqa: S603 - the programs are those of the installed server
+            done = subprocess.run(
                 command, cwd=folder, user=user, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
             )
             log.seek(0)

@@ -122,6 +122,7 @@ def snapshot(now: float) -> Snapshot:
                 suspendable=True,
                 remaining=Remaining(math.pi, math.e * 1e9),
                 speedup=(1.0, 1.0 / 0.7),
+                safe_speedup=(1.0, 1.0 / 0.7),
                 watts=(10.0, 20.0),
                 restart_s=2.0,
                 running_on="home",

@@ -86,7 +86,7 @@ def begin_together(stack: ExitStack, part: str, url: str, count: int) -> list[Pa
     command = [sys.executable, __file__, part, url]
     parts = [
         stack.enter_context(
-            subprocess.Popen(  # noqa: S603 - our own interpreter and this very file
+            subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
         )

@@ -1,5 +1,7 @@
 """The laws, over random worlds played through the live loop in virtual time."""
 
+from itertools import pairwise
+
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -149,7 +151,7 @@ def test_every_microjoule_of_every_reading_has_one_owner(
     assert shares == readings
     assert not shares or Holder.UNALLOCATED in held
     ends = sorted(readings)
-    assert all(before[1] == after[0] for before, after in zip(ends, ends[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(ends))
 
 
 @given(worlds())

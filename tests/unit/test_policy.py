@@ -18,7 +18,7 @@ def flat_forecast(zone: str, *means: float) -> Forecast:
     return Forecast(zone, NOW, "by hand", windows)
 
 
-def a_job(  # noqa: PLR0913 - each test names what matters to it
+def a_job(
     hours: float | None,
     deadline_h: float | None,
     *,
@@ -145,7 +145,7 @@ def test_hull_skips_what_is_never_worth_it() -> None:
 def test_impossible_constraints_are_refused_in_words() -> None:
     with pytest.raises(ResidencyRefused, match="sites in DE; wanted one in FR or NO"):
         admission.check(a_world(a_job(1, 5, zones=("FR", "NO")), DE=[1]), "job")
-    with pytest.raises(Infeasible, match="at least 10 h for 10 h of work on up to 1 workers?"):
+    with pytest.raises(Infeasible, match=r"at least 10 h for 10 h of work on up to 1 workers?"):
         admission.check(a_world(a_job(10, 5), DE=[1]), "job")
     admission.check(a_world(a_job(10, 5, most=4), DE=[1]), "job")
 

@@ -38,7 +38,7 @@ def test_other_quantities() -> None:
 
 
 def test_a_number_without_a_unit_is_refused_with_an_example() -> None:
-    with pytest.raises(UsageError, match="'6', which has no unit.*write for example '6 h'"):
+    with pytest.raises(UsageError, match=r"'6', which has no unit.*write for example '6 h'"):
         parse_duration("6")
 
 

@@ -18,9 +18,10 @@ class Remaining:
 class JobView:
     """A job as a policy sees it.
 
-    ``speedup[i]`` is the expected throughput with ``i + 1`` workers over that with one, ``safe_speedup[i]``
-    what a deadline may depend on, and ``watts[i]`` the mean power drawn then, for every count up to ``most``. ``restart_s`` is what a stop and start costs, in
-    seconds of the world's clock. ``remaining`` is None until something is known of the job's length.
+    ``speedup[i]`` is the expected throughput with ``i + 1`` workers over that with one,
+    ``safe_speedup[i]`` what a deadline may depend on, and ``watts[i]`` the mean power drawn then, for
+    every count up to ``most``. ``restart_s`` is what a stop and start costs, in seconds of the world's
+    clock. ``remaining`` is None until something is known of the job's length.
     """
 
     id: str

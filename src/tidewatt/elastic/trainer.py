@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tidewatt.domain.ledger import Phase
-from tidewatt.errors import UsageError
-from tidewatt.ports import Order
-from tidewatt.runtime import checkpoint
-from tidewatt.runtime.reporter import Reporter
-from tidewatt.runtime.worker import Suspended
 from tidewatt.elastic import exchange
 from tidewatt.elastic.contribution import Layout
 from tidewatt.elastic.feed import Schedule, Share, Source
 from tidewatt.elastic.interval import Interval
 from tidewatt.elastic.seeds import seed_everything
 from tidewatt.elastic.tree import Accumulator, Node, shards_of
+from tidewatt.errors import UsageError
+from tidewatt.ports import Order
+from tidewatt.runtime import checkpoint
+from tidewatt.runtime.reporter import Reporter
+from tidewatt.runtime.worker import Suspended
 
 _AFTER_LOOP = -1
 _KEPT_CHECKPOINTS = 2

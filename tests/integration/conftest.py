@@ -1,0 +1,120 @@
+"""A real engine, and the digits example run attempt by attempt."""
+
+import io
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from tidewatt.adapters.engines.local import LocalEngine
+from tidewatt.ports import Checkpointed, Exited, Order, Progressed, Started
+from tidewatt.runtime import checkpoint, payload
+from tidewatt.sdk.load import load
+
+DIGITS = Path(__file__).parents[2] / "examples" / "digits.py"
+EPOCHS = 6
+STEPS = 66
+"""Of 1,347 training images in batches of 128, six times over."""
+
+
+@pytest.fixture
+def engine() -> Iterator[LocalEngine]:
+    engine = LocalEngine("tidewatt.elastic.trainer:make")
+    yield engine
+    engine.close()
+    assert not psutil.Process().children(recursive=True)
+
+
+class Training:
+    """The digits example, run attempt by attempt."""
+
+    def __init__(self, engine: LocalEngine, folder: Path) -> None:
+        self._engine = engine
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        _, handle = load(str(DIGITS))
+        self._spec = handle.spec
+        self._payload = payload.describe(DIGITS, handle.body, "digits")
+        payload.save(folder, DIGITS, handle.body, {"epochs": EPOCHS})
+        self._token = 0
+        self.saved: str | None = None
+        self.errors: list[str] = []
+        self.step = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints and results lie."""
+        return self._folder
+
+    def attempt(self, workers: int, *, leave_at: int | None = None, kill: int | None = None) -> str:
+        """Run until the end, until a step after which it is asked to leave, or until a rank is killed."""
+        self._token += 1
+        self._engine.start(
+            Order(
+                job_id="digits",
+                token=self._token,
+                function=self._spec,
+                payload=self._payload,
+                folder=str(self._folder),
+                site="here",
+                zone="DE",
+                workers=workers,
+                checkpoint=self.saved,
+                reached=self.step,
+            )
+        )
+        pids: list[int] = []
+        while True:
+            for event in self._engine.wait(60.0):
+                match event:
+                    case Started():
+                        pids = [pid for pid, _ in event.processes]
+                    case Progressed():
+                        self.step = event.step
+                        if leave_at is not None and event.step >= leave_at:
+                            leave_at = None
+                            if kill is None:
+                                self._engine.suspend("digits")
+                            else:
+                                os.kill(pids[kill], signal.SIGKILL)
+                    case Checkpointed():
+                        if event.error:
+                            self.errors.append(event.error)
+                        else:
+                            self.saved = event.path
+                    case Exited():
+                        assert event.error is None
+                        return event.outcome
+                    case _:
+                        pass
+
+    def model(self) -> dict[str, torch.Tensor]:
+        """Everything that the last checkpoint holds, flat."""
+        assert self.saved is not None
+        saved = torch.load(io.BytesIO(checkpoint.read(self._folder / self.saved)), weights_only=True)
+        assert saved["progress"]["step"] == STEPS
+        return dict(flat("", saved["state"]))
+
+
+def flat(prefix: str, value: object) -> Iterator[tuple[str, torch.Tensor]]:
+    """Tensors and numbers of a nested state, by path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from flat(f"{prefix}/{key}", inner)
+    elif isinstance(value, list):
+        for key, inner in enumerate(value):
+            yield from flat(f"{prefix}/{key}", inner)
+    elif isinstance(value, torch.Tensor):
+        yield prefix, value
+    elif isinstance(value, int | float):
+        yield prefix, torch.tensor(value)
+
+
+@pytest.fixture
+def training(engine: LocalEngine, tmp_path: Path) -> Callable[[str | Path], Training]:
+    """Makes a training with a folder of that name."""
+    return lambda folder: Training(engine, tmp_path / folder)
