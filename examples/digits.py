@@ -9,7 +9,7 @@ import tidewatt as tw
 
 
 @tw.training(workers=(1, 2), shards=4, deadline="36 h")
-def digits(run: tw.Run, epochs: int = 40, lr: float = 2e-3) -> dict[str, float]:
+def digits(run: tw.Run, epochs: int = 100, lr: float = 2e-3) -> dict[str, float]:
     """Train a small convolutional network on scikit-learn's bundled digits and test it."""
     images, labels = load_digits(return_X_y=True)
     train_x, test_x, train_y, test_y = train_test_split(images, labels, test_size=0.25, random_state=0)

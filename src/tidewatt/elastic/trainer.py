@@ -166,8 +166,7 @@ class Trainer:
         if "scheduler" in self._parts:
             self._parts["scheduler"].step()
         self._step += 1
-        if self._rank == 0:
-            self._reporter.progress(self._step, self._stage_began + schedule.total, self._loss)
+        self._reporter.progress(self._step, self._stage_began + schedule.total, self._loss)
         last = step + 1 == schedule.total
         if leave and not last:
             self._leave()

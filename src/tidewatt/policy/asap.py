@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tidewatt.domain.plan import Assignment, Plan
+from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.domain.units import DAY_S
 from tidewatt.policy.prices import Prices
@@ -68,16 +69,16 @@ def _begin(job: JobView, *, careful: bool) -> _Going:
 
 
 def _advance(going: _Going, snapshot: Snapshot, room: Room, prices: Prices, window: Window) -> None:
-    """Let a job run through one window, on the site with the most room, the cheapest of equals."""
+    """Let a job run through one window where it is fastest, at the cheapest of equals."""
     job = going.job
     best = max(
         permitted(job, snapshot),
-        key=lambda s: (room.workers(job, s, window), s.name == going.site, -prices.at(s, window.start_at)),
+        key=lambda s: (_speed(going, s, room, window), s.name == going.site, -prices.at(s, window.start_at)),
         default=None,
     )
     if best is None:
         return
-    count = room.workers(job, best, window)
+    count = room.fastest(job, best, window, going.speedup)
     if count and not job.suspendable and going.workers and best.name == going.site:
         count = max(going.workers, job.least)
     if not count:
@@ -92,3 +93,8 @@ def _advance(going: _Going, snapshot: Snapshot, room: Room, prices: Prices, wind
         going.finish_at = window.start_at + restart + going.left_s / going.speedup[count - 1]
     going.left_s -= done
     going.site, going.workers = best.name, count
+
+
+def _speed(going: _Going, site: Site, room: Room, window: Window) -> float:
+    count = room.fastest(going.job, site, window, going.speedup)
+    return going.speedup[count - 1] if count else 0.0

@@ -129,7 +129,7 @@ def _now(job: JobView, snapshot: Snapshot, room: Room, prices: Prices, sites: li
         if left <= 0:
             break
         for site in sorted(sites, key=lambda s: _haste(job, s, room, prices, window)):
-            count = room.workers(job, site, window)
+            count = room.fastest(job, site, window, job.speedup)
             if count:
                 assignment = Assignment(job.id, site.name, count, window.start_at, window.end_at)
                 room.take(job, assignment, window)
@@ -139,9 +139,11 @@ def _now(job: JobView, snapshot: Snapshot, room: Room, prices: Prices, sites: li
     return result
 
 
-def _haste(job: JobView, site: Site, room: Room, prices: Prices, window: Window) -> tuple[int, bool, float]:
-    """Sorts sites by room, then by whether the job is there, then by price."""
-    return (-room.workers(job, site, window), site.name != job.running_on, prices.at(site, window.start_at))
+def _haste(job: JobView, site: Site, room: Room, prices: Prices, window: Window) -> tuple[float, bool, float]:
+    """Sorts sites by speed, then by whether the job is there, then by price."""
+    count = room.fastest(job, site, window, job.speedup)
+    speed = job.speedup[count - 1] if count else 0.0
+    return (-speed, site.name != job.running_on, prices.at(site, window.start_at))
 
 
 def _cheapest(

@@ -52,6 +52,11 @@ class Room:
         count = min(job.most, free // job.cpus_per_worker)
         return count if count >= job.least else 0
 
+    def fastest(self, job: JobView, site: Site, window: Window, speedup: tuple[float, ...]) -> int:
+        """The worker count that fits and gets most done, which need not be the largest; 0 if none fits."""
+        most = self.workers(job, site, window)
+        return max(range(job.least, most + 1), key=lambda n: (speedup[n - 1], -n), default=0)
+
     def take(self, job: JobView, assignment: Assignment, window: Window) -> None:
         """Reserve what an assignment needs."""
         key = (assignment.site, window.start_at)

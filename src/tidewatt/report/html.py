@@ -249,7 +249,7 @@ def _course(receipt: Receipt) -> Iterator[str]:
         ("Steps", words.steps(who) if who.steps_done or who.steps_total else ""),
         ("Deadline", words.deadline(receipt.deadline)),
         ("Clock", receipt.place.world),
-        ("Plan", who.plan_note),
+        ("Plan", who.plan_note if who.interim else ""),
     ]
     yield '<section><h2>How it went</h2><table class="course"><tbody>'
     for label, text in rows:

@@ -14,7 +14,7 @@ _LABEL = 17
 _INDENT = "  "
 _STEPS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_CHART = 60
+_CHART = 58
 
 
 def render(receipt: Receipt) -> str:
@@ -99,7 +99,7 @@ def _course(receipt: Receipt) -> Iterator[str]:
     if who.steps_total or who.steps_done:
         yield from _row("Steps", words.steps(who))
     yield from _row("Clock", receipt.place.world)
-    if who.plan_note:
+    if who.plan_note and who.interim:
         yield from _row("Plan", who.plan_note)
 
 

@@ -3,12 +3,12 @@
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cloudpickle
 
@@ -25,7 +25,6 @@ from tidewatt.errors import JobFailed, UsageError
 from tidewatt.policy import admission, cheapest
 from tidewatt.ports import Grid, Store, Update
 from tidewatt.runtime.payload import describe, save
-from tidewatt.sdk.functions import Handle
 
 _RECENT_S = 48 * HOUR_S
 _LONGEST_NAME = 24
@@ -33,6 +32,20 @@ _SILENCE_S = 5.0
 """Real seconds without a word after which the store is asked instead."""
 _HASTE_S = 0.5
 """The same for a job that is to come to rest, about which there may be no word left to say."""
+
+
+class Submittable(Protocol):
+    """A function together with what it needs; decorated functions are such."""
+
+    @property
+    def spec(self) -> FunctionSpec:
+        """Its name and needs."""
+        ...
+
+    @property
+    def body(self) -> Callable[..., Any]:
+        """What is called."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +82,7 @@ class Client:
         self.home = wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
         self.store: Store = wiring.open_store(self.home)
 
-    def submit(self, handle: Handle[Any, Any], arguments: dict[str, Any], options: Options) -> str:
+    def submit(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> str:
         """Make a submission durable and wake the supervisor; the job's identifier is returned.
 
         Raises:
@@ -83,7 +96,7 @@ class Client:
         self.wake()
         return proposal.job.id
 
-    def propose(self, handle: Handle[Any, Any], arguments: dict[str, Any], options: Options) -> Proposal:
+    def propose(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> Proposal:
         """What a submission would look like, and what would be planned for it."""
         spec = _specify(handle.spec, options)
         request = WorldRequest(

@@ -19,8 +19,8 @@ class Handle(Generic[P, R]):
     """A decorated function: call it as ever, or submit it."""
 
     def __init__(self, body: Callable[P, R], spec: FunctionSpec) -> None:
-        self.body = body
-        self.spec = spec
+        self.body: Callable[P, R] = body
+        self.spec: FunctionSpec = spec
         self.__doc__ = body.__doc__
         self.__name__ = spec.name
 
