@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from tidewatt.accounting.factors import PUE
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
 from tidewatt.adapters.stores.sql import SqlStore
@@ -129,7 +130,9 @@ def open_grid(carbon_file: str) -> Grid:
 def sites_of(world: World | None) -> tuple[Site, ...]:
     """This machine, once for each zone that it stands in or, in a replay, stands in for."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return tuple(Site(f"local-{zone.lower()}", zone, cpus) for zone in (world.zones if world else ()))
+    return tuple(
+        Site(f"local-{zone.lower()}", zone, cpus, PUE.value) for zone in (world.zones if world else ())
+    )
 
 
 def clock_of(world: World | None) -> Clock:
@@ -169,6 +172,12 @@ def supervised(home: Home) -> bool:
         return False
 
 
+def tidy(home: Home) -> None:
+    """Remove the socket of a supervisor that was killed before it could."""
+    if home.socket.exists() and not supervised(home):
+        home.socket.unlink(missing_ok=True)
+
+
 def wake(home: Home) -> Caller:
     """Ring the supervisor of a state folder, starting one if there is none.
 
@@ -196,13 +205,13 @@ def _start_supervisor(home: Home) -> None:
     command = [sys.executable, "-m", "tidewatt.cli.supervisor", str(home.path), str(writer)]
     try:
         with home.log.open("ab") as log:
-            subprocess.Popen(  # noqa: S603 - our own module, with arguments of our own
+            subprocess.run(  # noqa: S603 - our own module, with arguments of our own
                 command,
+                check=False,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 pass_fds=[writer],
-                start_new_session=True,
                 cwd="/",
             )
     finally:
@@ -263,12 +272,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
 
 def any_work(store: Store) -> bool:
     """Whether a supervisor would have something to do."""
-    open_jobs = store.jobs(open_only=True)
-    if not open_jobs:
-        return False
-    from tidewatt.control.loop import Loop  # noqa: PLC0415 - the same
-
-    return bool(Loop.pending(open_jobs))
+    return not all(job.at_rest for job in store.jobs(open_only=True))
 
 
 def meters() -> "list[MeterFinding]":
@@ -276,15 +280,3 @@ def meters() -> "list[MeterFinding]":
     from tidewatt.adapters.meters.detect import survey  # noqa: PLC0415 - the same
 
     return survey()
-
-
-def adapters(home: Home) -> Sequence[tuple[str, str]]:
-    """What `tidewatt doctor` says of the pieces in use: (what, which)."""
-    from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
-
-    return (
-        ("state folder", str(home.path)),
-        ("store", home.store_url.split("@")[-1]),
-        ("engine", "processes of this machine, forked from a zygote"),
-        ("meter", best_meter().name),
-    )

@@ -13,9 +13,9 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  [bold]tidewatt jobs --all[/bold]")(jobs)
     app.command(epilog="Example:  [bold]tidewatt show digits-e35d4c[/bold]")(show)
     app.command(epilog="Example:  [bold]tidewatt logs -f digits-e35d4c[/bold]")(logs)
-    app.command(
-        epilog="Example:  [bold]tidewatt receipt digits-e35d4c --format html -o receipt.html[/bold]"
-    )(receipt)
+    app.command(epilog="Example:  [bold]tidewatt receipt digits-e35d4c --format html -o receipt.html[/bold]")(
+        receipt
+    )
 
 
 def jobs(

@@ -42,11 +42,13 @@ def tidewatt(
 ) -> None:
     """Serverless AI training that follows the clean tide of power.
 
-    Submit an ordinary training function; it waits in a durable queue, runs in the cleanest hours before
-    its deadline on workers that start from zero, and ends with a receipt in joules, grams and money.
+    You submit an ordinary training function. It waits in a durable queue,
+    runs in the cleanest hours before its deadline, on workers that start from
+    zero, and ends with a receipt: joules, grams, litres and money.
 
-    State lies in $TIDEWATT_HOME; $TIDEWATT_ZONE names the grid zone of this machine.
-    Exit codes: 0 success, 1 the job failed, 2 wrong usage, 3 refused, 130 interrupted.
+    $TIDEWATT_HOME   the state folder
+    $TIDEWATT_ZONE   the grid zone of this machine
+    Exit codes: 0 success, 1 job failed, 2 wrong usage, 3 refused, 130 interrupted
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -55,7 +57,7 @@ def tidewatt(
 def main() -> None:
     """Run the command line; the process ends with the exit code that fits."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="tidewatt", standalone_mode=False)
         sys.stdout.flush()
     except TidewattError as error:
         _complain(str(error))
@@ -84,7 +86,7 @@ def _complain(text: str) -> None:
 
 def _usage(error: Exception) -> str:
     """One line of what the parser says, and which --help to read."""
-    said: str = error.format_message() if hasattr(error, "format_message") else str(error)
+    said = str(getattr(error, "format_message", error.__str__)())
     path: str = getattr(getattr(error, "ctx", None), "command_path", "") or "tidewatt"
     return f"{said.rstrip('.')}; `{path} --help` shows what is wanted"
 

@@ -16,7 +16,10 @@ def job_ids(incomplete: str) -> list[str]:
 Home = Annotated[
     Path | None,
     typer.Option(
-        "--home", metavar="DIR", help="State folder.", show_default="$TIDEWATT_HOME, else the user's state folder"
+        "--home",
+        metavar="DIR",
+        help="State folder.",
+        show_default="$TIDEWATT_HOME, else the user's state folder",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -76,7 +79,7 @@ Workers = Annotated[
     ),
 ]
 ClockSpeed = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--clock-speed",
         metavar="N",
@@ -88,7 +91,7 @@ Start = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="Replay the grid from this date or time, UTC unless it says otherwise: 2022-06-01, 2022-06-01T14:00.",
+        help="Replay the grid from this date or time, UTC unless it says otherwise: 2022-06-01T14:00.",
         show_default="now",
     ),
 ]

@@ -11,11 +11,11 @@ from tidewatt.cli import options
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(
-        epilog="Example:  [bold]tidewatt run train.py --arg epochs=40 --deadline 24h --zone DE --workers 1:4[/bold]"
+        epilog="Example:  [bold]tidewatt run train.py --arg epochs=40 --deadline 24h --zone DE[/bold]"
     )(run)
-    app.command(
-        epilog="Example:  [bold]tidewatt plan train.py --deadline 24h --length 3h --zone DE[/bold]"
-    )(plan)
+    app.command(epilog="Example:  [bold]tidewatt plan train.py --deadline 24h --length 3h --zone DE[/bold]")(
+        plan
+    )
 
 
 def run(  # noqa: PLR0913 - each is an option of the command
@@ -45,14 +45,17 @@ def run(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     on_interrupt: Annotated[
         Literal["continue", "suspend"],
-        typer.Option("--on-interrupt", help="What Ctrl-C does to the job: it goes on, or rests until resumed."),
+        typer.Option(
+            "--on-interrupt", help="What Ctrl-C does to the job: it goes on, or rests until resumed."
+        ),
     ] = "continue",
     home: options.Home = None,
 ) -> None:
     """Submit a function and follow it to its receipt.
 
-    The job is durable before anything runs: closing the terminal, killing everything or losing power
-    delays it and loses nothing. `tidewatt jobs` finds it again.
+    The job is durable before anything runs. Closing the terminal, killing
+    everything or losing power delays it and loses nothing: `tidewatt jobs`
+    finds it again.
     """
     from tidewatt.cli.request import Wanted  # noqa: PLC0415 - keeps `--help` quick
     from tidewatt.cli.running import Manner, run_job  # noqa: PLC0415 - the same

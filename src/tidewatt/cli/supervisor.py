@@ -1,13 +1,21 @@
 """The supervisor's process: the control loop of one state folder, gone when there is nothing to do."""
 
+import os
 import sys
 from pathlib import Path
 
-from tidewatt.wiring import Home, supervise
-
 
 def main() -> None:
-    """Supervise the folder named first; the second argument is a descriptor to write to when ready."""
+    """Supervise the folder named first; the second argument is a descriptor to write to when ready.
+
+    Whoever starts it is let go at once and need not wait for it: the work is done by a child that nobody
+    is the parent of.
+    """
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    from tidewatt.wiring import Home, supervise  # noqa: PLC0415 - after the fork, which should be quick
+
     supervise(Home(Path(sys.argv[1])), int(sys.argv[2]))
 
 

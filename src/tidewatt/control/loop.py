@@ -1,6 +1,6 @@
 """The one loop: observe, decide, act, record. The same live and simulated."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,13 +101,9 @@ class Loop:
         self._teller.tell(self._store.jobs(open_only=True), self._plan, everything=decide)
         return bool(jobs)
 
-    @staticmethod
-    def pending(open_jobs: Iterable[Job]) -> list[Job]:
-        """Those of the open jobs that a loop has something to do for."""
-        return [job for job in open_jobs if job.wish is not Wish.HOLD or job.state in ACTIVE]
-
     def _pending(self) -> list[Job]:
-        return self.pending(self._store.jobs(open_only=True))
+        """Jobs that there is something to do for."""
+        return [job for job in self._store.jobs(open_only=True) if not job.at_rest]
 
     def _timeout(self, jobs: list[Job], patience_s: float) -> float:
         """Real seconds until something is due even if nothing happens."""

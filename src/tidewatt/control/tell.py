@@ -3,7 +3,7 @@
 from tidewatt.control.metering import Metering
 from tidewatt.control.observe import Observer
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ACTIVE
+from tidewatt.domain.lifecycle import ACTIVE, State
 from tidewatt.domain.plan import Plan
 from tidewatt.ports import Clock, Feed, Store, Update
 
@@ -19,18 +19,18 @@ class Teller:
         self._clock = clock
         self._observer = observer
         self._metering = metering
-        self._open: set[str] = set()
+        self._told: dict[str, State] = {}
 
     def tell(self, jobs: list[Job], plan: Plan | None, *, everything: bool) -> None:
         """Publish jobs at work, those that ended since the last call, and on demand all that are open."""
-        for job_id in self._open - {job.id for job in jobs}:
+        for job_id in self._told.keys() - {job.id for job in jobs}:
             ended = self._store.job(job_id)
             if ended is not None:
                 self._feed.publish(self._update(ended, plan))
-        self._open = {job.id for job in jobs}
         for job in jobs:
-            if everything or job.state in ACTIVE:
+            if everything or job.state in ACTIVE or self._told.get(job.id) is not job.state:
                 self._feed.publish(self._update(job, plan))
+        self._told = {job.id: job.state for job in jobs}
 
     def _update(self, job: Job, plan: Plan | None) -> Update:
         attempts = self._store.attempts(job.id)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tidewatt.domain.function import FunctionSpec, Payload
-from tidewatt.domain.lifecycle import State, Wish
+from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.world import REAL, World
 
 _NEWEST = 2**62
@@ -78,6 +78,16 @@ class Job:
     def id(self) -> str:
         """The identifier that people type."""
         return self.submission.id
+
+    @property
+    def held(self) -> bool:
+        """Whether its user has put it aside, and nothing of it runs any more."""
+        return self.wish is Wish.HOLD and self.state not in ACTIVE | ENDED
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing will happen to it unless somebody asks."""
+        return self.state in ENDED or self.held
 
     @property
     def function(self) -> FunctionSpec:

@@ -10,6 +10,7 @@ from tidewatt.errors import CheckpointDamaged
 _MAGIC = b"tidewatt checkpoint 1\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _FOLDER = "checkpoints"
+_PART = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def write_atomically(target: Path, data: bytes) -> None:
     Raises:
         OSError: it could not be written; the old content is still there.
     """
-    draft = target.with_name(target.name + ".part")
+    draft = target.with_name(target.name + _PART)
     try:
         with draft.open("wb") as file:
             file.write(data)
@@ -58,6 +59,12 @@ def write_atomically(target: Path, data: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a worker that was killed in the middle of writing left in the folder of its job."""
+    for part in folder.rglob(f"*{_PART}"):
+        part.unlink(missing_ok=True)
 
 
 def read(path: Path) -> bytes:

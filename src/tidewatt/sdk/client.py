@@ -129,6 +129,7 @@ class Client:
     def wake(self) -> bool:
         """See that somebody is at work if there is anything to do; True if nobody was."""
         if not wiring.any_work(self.store):
+            wiring.tidy(self.home)
             return False
         alone = not wiring.supervised(self.home)
         wiring.wake(self.home).close()
@@ -222,9 +223,7 @@ class Client:
             wiring.wake(self.home).close()
 
     def _at_rest(self, job_id: str) -> bool:
-        job = self.job(job_id)
-        held = job.wish is Wish.HOLD and job.state in (State.QUEUED, State.SUSPENDED)
-        return job.state in ENDED or held
+        return self.job(job_id).at_rest
 
     def _zones(self, spec: FunctionSpec, options: Options) -> tuple[str, ...]:
         """Where to run: as asked, as the function says, as the environment says, or where others run."""

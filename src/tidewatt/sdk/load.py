@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tidewatt.domain.function import Kind
-from tidewatt.errors import UsageError
+from tidewatt.errors import TidewattError, UsageError
 from tidewatt.runtime.payload import load_module
 from tidewatt.sdk.functions import Handle
 
@@ -26,6 +26,8 @@ def load(target: str) -> tuple[Path, Handle[Any, Any]]:
         raise UsageError(
             f"{file}, line {error.lineno}: {error.msg}", "a file that Python can read"
         ) from error
+    except TidewattError:
+        raise
     except Exception as error:
         raise UsageError(
             f"{file}, which raises {type(error).__name__} when it is imported: {error}", "a file that imports"

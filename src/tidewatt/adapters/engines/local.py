@@ -22,6 +22,7 @@ from tidewatt.ports import (
     WorkerUsage,
 )
 from tidewatt.runtime.channel import Channel
+from tidewatt.runtime.checkpoint import sweep
 from tidewatt.runtime.messages import Done, Forked, Message, Reaped, Refused, Report, Saved, Suspend
 from tidewatt.runtime.worker import result_name
 
@@ -114,6 +115,7 @@ class LocalEngine:
     def reap(self, attempt: Attempt, folder: str) -> Exited:
         """End what is left of an attempt; it succeeded if it had saved its result."""
         end_all(attempt.processes)
+        sweep(Path(folder))
         result = result_name(attempt.token)
         if (Path(folder) / result).exists():
             return Exited(job_id=attempt.job_id, token=attempt.token, outcome="succeeded", result=result)
@@ -247,6 +249,7 @@ class LocalEngine:
         if all(w.ended for w in team.workers):
             del self._teams[team.order.job_id]
             self._ended.append(team)
+            sweep(Path(team.order.folder))
             self._told.append(_exit(team))
 
 

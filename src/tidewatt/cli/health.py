@@ -1,0 +1,100 @@
+"""Says what this machine has, what is missing and what that means."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from tidewatt import wiring
+from tidewatt.cli import words
+from tidewatt.domain.estimate import Tier
+from tidewatt.domain.world import World
+
+_SIGNS = {"ok": ("✓", "#2ea060"), "missing": ("·", "dim"), "problem": ("✗", "#ce4c3e")}
+_EXTRAS = (
+    ("torch", "train", "trainings need it: pip install 'tidewatt[train]'"),
+    ("pyarrow", "plan", "carbon files in Parquet need it: pip install 'tidewatt[plan]'; CSV works without"),
+    ("psycopg", "postgres", "a store in PostgreSQL needs it: pip install 'tidewatt[postgres]'"),
+)
+_TIERS = {Tier.COUNTER: "counter", Tier.HYBRID: "hybrid", Tier.MODEL: "MODEL", Tier.DEFAULT: "default"}
+
+
+def show_health(home: Path | None, *, json: bool) -> None:
+    """Print every finding; nothing is started and nothing is written."""
+    place = wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
+    findings = [*_software(), *_machine(), *_meters(), *_state(place)]
+    if json:
+        names = ("what", "state", "found")
+        words.print_json([dict(zip(names, finding, strict=True)) for finding in findings])
+        return
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for what, state, found in findings:
+        sign, style = _SIGNS[state]
+        table.add_row(Text(sign, style), Text(what, "bold"), found)
+    words.screen().print(table)
+
+
+def _software() -> list[tuple[str, str, str]]:
+    findings = [
+        ("tidewatt", "ok", version("tidewatt")),
+        ("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+    ]
+    for package, _, why in _EXTRAS:
+        try:
+            findings.append((package, "ok", version(package)))
+        except PackageNotFoundError:
+            findings.append((package, "missing", f"not installed; {why}"))
+    return findings
+
+
+def _machine() -> list[tuple[str, str, str]]:
+    cpus = wiring.sites_of(World(zones=("here",)))[0].cpus
+    zone = os.environ.get("TIDEWATT_ZONE")
+    forks = hasattr(os, "fork")
+    return [
+        ("processors", "ok", f"{cpus} for workers"),
+        (
+            "engine",
+            "ok" if forks else "problem",
+            "worker processes of this machine, forked from a zygote"
+            if forks
+            else "this platform has no fork",
+        ),
+        (
+            "zone",
+            "ok" if zone else "missing",
+            zone
+            or "TIDEWATT_ZONE is not set; name a zone with --zone, or set it (`tidewatt grid` lists them)",
+        ),
+    ]
+
+
+def _meters() -> list[tuple[str, str, str]]:
+    findings: list[tuple[str, str, str]] = []
+    chosen = False
+    for meter in wiring.meters():
+        used = meter.usable and not chosen
+        chosen = chosen or used
+        label = f"tier {int(meter.tier)}, {_TIERS[meter.tier]}{', in use' if used else ''}"
+        found = f"{meter.name} ({label}): {meter.why}" if meter.why else f"{meter.name} ({label})"
+        findings.append(("meter", "ok" if meter.usable else "missing", found))
+    return findings
+
+
+def _state(place: wiring.Home) -> list[tuple[str, str, str]]:
+    there = place.path.exists()
+    store = place.store_url
+    findings = [
+        ("state folder", "ok", f"{place.path}{'' if there else ' (not made yet)'}"),
+        ("store", "ok", "PostgreSQL, $TIDEWATT_STORE" if not store.startswith("sqlite") else store),
+    ]
+    if there and wiring.supervised(place):
+        findings.append(("supervisor", "ok", "at work"))
+    else:
+        findings.append(
+            ("supervisor", "ok", "none: nothing of ours is running, and none is needed while idle")
+        )
+    return findings

@@ -1,0 +1,70 @@
+"""Writes receipts where they are asked for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tidewatt.cli.record import gather
+from tidewatt.domain.job import Job
+from tidewatt.errors import UsageError
+from tidewatt.report import document, html, text
+from tidewatt.report.contents import Receipt
+from tidewatt.report.receipt import build
+from tidewatt.sdk.client import Client
+
+_RENDERERS = {"text": text.render, "json": document.render, "html": html.render}
+
+
+def receipt_of(client: Client, job: Job) -> Receipt:
+    """The receipt of a job, an interim one while it is open."""
+    return build(gather(client, job))
+
+
+def show_receipt(client: Client, job: Job, form: str, out: Path | None) -> None:
+    """Print a receipt, or write it into a file."""
+    rendered = _RENDERERS[form](receipt_of(client, job))
+    if out is None:
+        typer.echo(rendered, nl=False)
+    else:
+        _write(out, rendered)
+        typer.echo(f"Receipt written to {out}", err=True)
+
+
+def write_receipts(receipt: Receipt, folder: Path) -> tuple[Path, Path]:
+    """Write ``receipt.json`` and ``receipt.html`` into a folder; the paths are returned."""
+    for name in ("json", "html"):
+        _write(folder / f"receipt.{name}", _RENDERERS[name](receipt))
+    return folder / "receipt.json", folder / "receipt.html"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for receipts, so that a wrong one is refused before hours of work and not after.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def as_values(receipt: Receipt) -> dict[str, Any]:
+    """The receipt as plain values, as its JSON has them."""
+    values: dict[str, Any] = json.loads(document.render(receipt))
+    return values
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path}, which cannot be written ({error.strerror})", "a place that can", "choose another path"
+    )

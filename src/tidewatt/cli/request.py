@@ -1,0 +1,119 @@
+"""What a user asks for on the command line, parsed once and refused early."""
+
+import math
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tidewatt.domain.function import WorkerRange
+from tidewatt.domain.units import parse_duration
+from tidewatt.errors import UsageError
+from tidewatt.sdk.client import Options
+from tidewatt.sdk.functions import Handle
+from tidewatt.sdk.load import load, parse_arguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The words of the command line, as they were typed."""
+
+    target: str
+    arguments: list[str] = field(default_factory=list[str])
+    deadline: str | None = None
+    length: str | None = None
+    zones: list[str] = field(default_factory=list[str])
+    workers: str | None = None
+    clock_speed: str | None = None
+    start: str | None = None
+    carbon: Path | None = None
+    home: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A function with its arguments by name, and what is asked for it."""
+
+    handle: Handle[Any, Any]
+    arguments: dict[str, Any]
+    options: Options
+
+
+def parse(wanted: Wanted) -> Request:
+    """Read everything before anything is done.
+
+    Raises:
+        UsageError: something cannot be understood, or the file does not hold the function.
+    """
+    speed = None if wanted.clock_speed is None else _speed(wanted.clock_speed)
+    deadline_s = _duration("--deadline", wanted.deadline)
+    length_s = _duration("--length", wanted.length)
+    workers = None if wanted.workers is None else WorkerRange.parse(wanted.workers)
+    start_at = None if wanted.start is None else parse_start(wanted.start)
+    arguments = parse_arguments(wanted.arguments)
+    path, handle = _load(wanted.target)
+    return Request(
+        handle,
+        handle.bind([], arguments),
+        Options(
+            deadline_s=deadline_s,
+            length_s=length_s,
+            workers=workers,
+            zones=tuple(wanted.zones),
+            speed=speed,
+            start_at=start_at,
+            carbon_file=None if wanted.carbon is None else str(wanted.carbon),
+            source=path,
+        ),
+    )
+
+
+def parse_start(text: str) -> float:
+    """UTC seconds of an ISO date or time; one without an offset is in UTC.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"start {text!r}", "a date or time such as 2022-06-01 or 2022-06-01T14:00", "write it as ISO 8601"
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not (math.isfinite(speed) and speed > 0):
+        raise UsageError(
+            f"a clock speed of {text!r}", "a number above zero", "1 is real time, 3600 an hour a second"
+        )
+    return speed
+
+
+def _duration(option: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    seconds = parse_duration(text)
+    if seconds <= 0:
+        raise UsageError(f"{option} {text!r}", "a duration above zero", f"write for example {option} 6h")
+    return seconds
+
+
+def _load(target: str) -> tuple[Path, Handle[Any, Any]]:
+    """The user's file runs here; what it prints must not be taken for our output, nor its exit for ours."""
+    try:
+        with redirect_stdout(sys.stderr):
+            return load(target)
+    except SystemExit as error:
+        raise UsageError(
+            f"{target}, which exits when it is imported",
+            "a file that imports",
+            'move that code below `if __name__ == "__main__":`',
+        ) from error
