@@ -17,8 +17,8 @@ _MARGIN_LEARNED = 1.15
 """Rates of a shared machine vary; the safe bound of what is left lies so far above the expectation."""
 _MIN_STEPS = 3
 _MIN_WATCHED_S = 0.3
-_FIRST_START_S = 2.0
-"""Real seconds to the first step of a job whose start has not been seen: loading torch takes most of it."""
+_FIRST_START_S = 0.5
+"""Real seconds from fork to first step of a job whose start has not been seen."""
 _UNSEEN_START_S = 600.0
 _UNSEEN_START_SHARE = 0.1
 """Loading libraries and data may take minutes: so much more is kept free, or so much of the time there is."""
