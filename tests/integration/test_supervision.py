@@ -1,0 +1,138 @@
+"""What the supervisor promises beside training: limits, retries, privacy, and to be gone when idle."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tidewatt.domain.lifecycle import State
+from tidewatt.errors import JobFailed
+from tidewatt.sdk.client import Client, Options
+from tidewatt.sdk.load import load
+
+PATIENCE_S = 30.0
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setenv("TIDEWATT_LINGER_S", "0.2")
+    monkeypatch.setenv("TIDEWATT_ZONE", "DE")
+    client = Client(tmp_path / "home")
+    yield client
+    _, alive = psutil.wait_procs(ours(client), timeout=PATIENCE_S)
+    for process in alive:
+        process.kill()
+    assert alive == []
+    assert not client.home.socket.exists()
+
+
+def ours(client: Client) -> list[psutil.Process]:
+    """The supervisor of a state folder and everything below it."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "tidewatt.cli.supervisor" in command and str(client.home.path) in command:
+            found += [process, *process.children(recursive=True)]
+    return found
+
+
+def submit(client: Client, source: str, **arguments: object) -> str:
+    """Write a file with one function and submit it."""
+    file = client.home.path / "job.py"
+    file.write_text(f"import tidewatt as tw\n{source}")
+    path, handle = load(str(file))
+    return client.submit(handle, arguments, Options(source=path))
+
+
+def test_an_idle_supervisor_leaves_nothing_behind(client: Client) -> None:
+    job = submit(client, "@tw.function()\ndef double(n):\n    return 2 * n\n", n=21)
+    assert client.result(job) == 42
+    psutil.wait_procs(ours(client), timeout=PATIENCE_S)
+    assert ours(client) == []
+    assert sorted(path.name for path in client.home.path.iterdir() if path.is_socket()) == []
+
+
+def test_state_is_for_its_owner_alone(client: Client) -> None:
+    submit(client, "import time\n@tw.function()\ndef wait():\n    time.sleep(0.5)\n")
+    assert stat.S_IMODE(client.home.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE(client.home.jobs.stat().st_mode) == 0o700
+    assert stat.S_IMODE(client.home.socket.stat().st_mode) == 0o600
+
+
+def test_a_function_that_overstays_its_time_out_is_ended(client: Client) -> None:
+    job = submit(client, "import time\n@tw.function(timeout='300 ms')\ndef forever():\n    time.sleep(600)\n")
+    with pytest.raises(JobFailed, match=r"TimeoutError: still running after 0\.3 s"):
+        client.result(job)
+
+
+def test_a_function_that_needs_more_memory_than_it_may_have_fails_in_words(client: Client) -> None:
+    job = submit(
+        client, "@tw.function(memory='2 GiB')\ndef hungry():\n    return len(bytearray(8 * 2**30))\n"
+    )
+    with pytest.raises(JobFailed, match="MemoryError"):
+        client.result(job)
+
+
+def test_a_function_is_tried_again_as_often_as_it_says(client: Client, tmp_path: Path) -> None:
+    source = """
+from pathlib import Path
+@tw.function(retries=2)
+def third_time(marker):
+    tries = Path(marker)
+    tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+    if len(tries.read_text()) < 3:
+        raise ValueError("not yet")
+    return "now"
+"""
+    job = submit(client, source, marker=str(tmp_path / "tries"))
+    assert client.result(job) == "now"
+    assert [a.outcome for a in client.store.attempts(job)] == ["failed", "failed", "succeeded"]
+
+
+def test_an_import_that_starts_threads_spoils_no_fork(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noisy = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    (tmp_path / "noisy_import.py").write_text(noisy)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    job = submit(client, "import noisy_import\n@tw.function()\ndef fine():\n    return 'fine'\n")
+    assert client.result(job) == "fine"
+    assert [a.outcome for a in client.store.attempts(job)] == ["lost", "succeeded"]
+
+
+def test_a_held_job_rests_until_it_is_resumed(client: Client) -> None:
+    source = """
+import torch
+@tw.training(checkpoint_every="10 s")
+def learn(run):
+    model = torch.nn.Linear(4, 1)
+    run.track(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    for (x,) in run.batches((torch.randn(64, 4),), size=1, epochs=60):
+        run.step(model(x).square().mean())
+    return "learned"
+"""
+    job = submit(client, source)
+    for update in client.follow(job):
+        if update.state is State.RUNNING:
+            break
+    client.hold(job)
+    for _ in client.follow(job):
+        pass
+    held = client.job(job)
+    assert held.state is State.SUSPENDED
+    assert held.checkpoint is not None
+    assert 0 < held.steps_done < 3840
+    client.resume(job)
+    assert client.result(job) == "learned"
+
+
+def test_a_state_folder_may_have_a_long_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWATT_LINGER_S", "0")
+    monkeypatch.setenv("TIDEWATT_ZONE", "DE")
+    client = Client(tmp_path / ("long" * 30))
+    job = submit(client, "@tw.function()\ndef one():\n    return 1\n")
+    assert client.result(job) == 1
+    psutil.wait_procs(ours(client), timeout=PATIENCE_S)
