@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-DEMO_ARGS := examples/digits.py --zone DE --start 2026-04-18T10:00 --clock-speed 3600 --out build/demo
+DEMO_ARGS := examples/digits.py --zone DE --start 2026-04-18T10:00 --deadline 42h --clock-speed 3600 --out build/demo
 NAME ?=
 ARGS ?=
 

@@ -1,4 +1,4 @@
-"""Stores for tests to use: SQLite in a file and in memory, and a real PostgreSQL."""
+"""What tests share: stores, a real PostgreSQL among them, and a state folder that must end up idle."""
 
 import getpass
 import os
@@ -6,15 +6,19 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 from sqlalchemy import URL, create_engine, make_url
 
 from tidewatt.adapters.stores.sql import SqlStore
+from tidewatt.sdk.client import Client
+
+_PATIENCE_S = 30.0
 
 
 def _binaries() -> Path | None:
@@ -135,3 +139,33 @@ def store(store_url: str) -> Generator[SqlStore]:
     opened = SqlStore.open(store_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def processes_of() -> Callable[[Client], list[psutil.Process]]:
+    """Finds the supervisor of a client's state folder and everything below it."""
+    return _processes_of
+
+
+def _processes_of(client: Client) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "tidewatt.cli.supervisor" in command and str(client.home.path) in command:
+            found += [process, *process.children(recursive=True)]
+    return found
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Client]:
+    """A client whose state folder must have neither a process nor a socket in the end (law 9)."""
+    monkeypatch.setenv("TIDEWATT_LINGER_S", "0.2")
+    monkeypatch.setenv("TIDEWATT_ZONE", "DE")
+    client = Client(tmp_path / "home")
+    yield client
+    _, alive = psutil.wait_procs(_processes_of(client), timeout=_PATIENCE_S)
+    for process in alive:
+        process.kill()
+    assert alive == []
+    client.wake()  # whoever looks next removes the socket of a supervisor that was killed
+    assert not client.home.socket.exists()

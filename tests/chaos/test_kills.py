@@ -6,12 +6,11 @@ TIDEWATT_CHAOS_SEED chooses another seed and TIDEWATT_CHAOS_KILLS how many kills
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tidewatt.domain.lifecycle import State
 from tidewatt.sdk.client import Client, Options
@@ -19,7 +18,7 @@ from tidewatt.sdk.load import load
 
 SEED = int(os.environ.get("TIDEWATT_CHAOS_SEED", "1"))
 KILLS = int(os.environ.get("TIDEWATT_CHAOS_KILLS", "12"))
-PATIENCE_S = 30.0
+ProcessesOf = Callable[[Client], list[psutil.Process]]
 
 JOBS = """
 import hashlib
@@ -47,30 +46,6 @@ def add(a, b):
 """
 
 
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setenv("TIDEWATT_LINGER_S", "0.2")
-    monkeypatch.setenv("TIDEWATT_ZONE", "DE")
-    client = Client(tmp_path / "home")
-    yield client
-    left = processes(client)
-    _, alive = psutil.wait_procs(left, timeout=PATIENCE_S)
-    for process in alive:
-        process.kill()
-    assert alive == []
-    assert not client.home.socket.exists()
-
-
-def processes(client: Client) -> list[psutil.Process]:
-    """The supervisor of a state folder and everything below it."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if "tidewatt.cli.supervisor" in command and str(client.home.path) in command:
-            found += [process, *process.children(recursive=True)]
-    return found
-
-
 def submit(client: Client, file: Path, function: str, arguments: dict[str, object]) -> str:
     path, handle = load(f"{file}:{function}")
     return client.submit(handle, arguments, Options(source=path))
@@ -81,7 +56,7 @@ def finish(client: Client, jobs: list[str]) -> dict[str, object]:
     return {job: client.result(job) for job in jobs}
 
 
-def kill_at_random(client: Client, jobs: list[str], dice: random.Random) -> int:
+def kill_at_random(client: Client, jobs: list[str], dice: random.Random, processes_of: ProcessesOf) -> int:
     """Kill processes while the jobs go on, each time after a random number of updates; how many died."""
     killed = 0
     while killed < KILLS:
@@ -93,7 +68,7 @@ def kill_at_random(client: Client, jobs: list[str], dice: random.Random) -> int:
             wait_for -= 1
             if wait_for == 0:
                 break
-        victims = processes(client)
+        victims = processes_of(client)
         if victims:
             victim = dice.choice(victims)
             if victim.is_running():
@@ -102,7 +77,9 @@ def kill_at_random(client: Client, jobs: list[str], dice: random.Random) -> int:
     return killed
 
 
-def test_every_job_ends_once_and_right_whoever_is_killed(client: Client, tmp_path: Path) -> None:
+def test_every_job_ends_once_and_right_whoever_is_killed(
+    client: Client, tmp_path: Path, processes_of: ProcessesOf
+) -> None:
     file = tmp_path / "jobs.py"
     file.write_text(JOBS)
     expected = finish(client, [submit(client, file, "learn", {"seed": seed}) for seed in (1, 2)])
@@ -110,7 +87,7 @@ def test_every_job_ends_once_and_right_whoever_is_killed(client: Client, tmp_pat
 
     jobs = {submit(client, file, "learn", {"seed": seed}): right[seed] for seed in (1, 2)}
     jobs |= {submit(client, file, "add", {"a": n, "b": 1}): n + 1 for n in range(3)}
-    killed = kill_at_random(client, list(jobs), random.Random(SEED))  # noqa: S311 - a game of chance that replays
+    killed = kill_at_random(client, list(jobs), random.Random(SEED), processes_of)  # noqa: S311 - a game of chance that replays
     assert finish(client, list(jobs)) == jobs
     assert killed > 0
 

@@ -1,41 +1,22 @@
 """What the supervisor promises beside training: limits, retries, privacy, and to be gone when idle."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.domain.lifecycle import State
 from tidewatt.errors import JobFailed
+from tidewatt.ports import Exited, Order
+from tidewatt.runtime import payload
 from tidewatt.sdk.client import Client, Options
 from tidewatt.sdk.load import load
 
+ProcessesOf = Callable[[Client], list[psutil.Process]]
 PATIENCE_S = 30.0
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setenv("TIDEWATT_LINGER_S", "0.2")
-    monkeypatch.setenv("TIDEWATT_ZONE", "DE")
-    client = Client(tmp_path / "home")
-    yield client
-    _, alive = psutil.wait_procs(ours(client), timeout=PATIENCE_S)
-    for process in alive:
-        process.kill()
-    assert alive == []
-    assert not client.home.socket.exists()
-
-
-def ours(client: Client) -> list[psutil.Process]:
-    """The supervisor of a state folder and everything below it."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if "tidewatt.cli.supervisor" in command and str(client.home.path) in command:
-            found += [process, *process.children(recursive=True)]
-    return found
 
 
 def submit(client: Client, source: str, **arguments: object) -> str:
@@ -46,11 +27,11 @@ def submit(client: Client, source: str, **arguments: object) -> str:
     return client.submit(handle, arguments, Options(source=path))
 
 
-def test_an_idle_supervisor_leaves_nothing_behind(client: Client) -> None:
+def test_an_idle_supervisor_leaves_nothing_behind(client: Client, processes_of: ProcessesOf) -> None:
     job = submit(client, "@tw.function()\ndef double(n):\n    return 2 * n\n", n=21)
     assert client.result(job) == 42
-    psutil.wait_procs(ours(client), timeout=PATIENCE_S)
-    assert ours(client) == []
+    psutil.wait_procs(processes_of(client), timeout=PATIENCE_S)
+    assert processes_of(client) == []
     assert sorted(path.name for path in client.home.path.iterdir() if path.is_socket()) == []
 
 
@@ -129,10 +110,41 @@ def learn(run):
     assert client.result(job) == "learned"
 
 
-def test_a_state_folder_may_have_a_long_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_folder_may_have_a_long_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes_of: ProcessesOf
+) -> None:
     monkeypatch.setenv("TIDEWATT_LINGER_S", "0")
     monkeypatch.setenv("TIDEWATT_ZONE", "DE")
     client = Client(tmp_path / ("long" * 30))
     job = submit(client, "@tw.function()\ndef one():\n    return 1\n")
     assert client.result(job) == 1
-    psutil.wait_procs(ours(client), timeout=PATIENCE_S)
+    psutil.wait_procs(processes_of(client), timeout=PATIENCE_S)
+
+
+def test_the_zygote_is_let_go_when_nothing_is_due(tmp_path: Path) -> None:
+    file = tmp_path / "job.py"
+    file.write_text("import tidewatt as tw\n@tw.function()\ndef one():\n    return 1\n")
+    _, handle = load(str(file))
+    code = payload.describe(file, handle.body, "one")
+    payload.save(tmp_path, file, handle.body, {})
+    engine = LocalEngine("tidewatt.elastic.trainer:make", warm_s=0.01)
+    for token in (1, 2):
+        engine.start(
+            Order(
+                job_id="one",
+                token=token,
+                function=handle.spec,
+                payload=code,
+                folder=str(tmp_path),
+                site="here",
+                zone="DE",
+                workers=1,
+                checkpoint=None,
+                reached=0,
+            )
+        )
+        while not any(isinstance(event, Exited) for event in engine.wait(0.0)):
+            assert psutil.Process().children()
+        engine.wait(0.05)
+        assert psutil.Process().children() == []
+    engine.close()

@@ -25,7 +25,7 @@ class Budget:
 
     @property
     def carbon_g(self) -> float | None:
-        """The bound on operational and embodied carbon, gCO2e."""
+        """The bound on operational carbon, gCO2e."""
         return None if self.carbon is None else parse_grams(self.carbon)
 
     @property

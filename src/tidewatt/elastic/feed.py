@@ -55,6 +55,8 @@ class Schedule:
     epochs: int
     shards: int
     shuffle: bool
+    stage: int = 0
+    """Which loop of the function this is: each has orders of its own."""
 
     def __post_init__(self) -> None:
         """Refuse a schedule without steps.
@@ -89,4 +91,4 @@ class Schedule:
     def _order(self, epoch: int) -> Tensor:
         if not self.shuffle:
             return torch.arange(self.length)
-        return torch.randperm(self.length, generator=torch.Generator().manual_seed(epoch))
+        return torch.randperm(self.length, generator=torch.Generator().manual_seed(self.stage << 32 | epoch))

@@ -92,8 +92,9 @@ class Trainer:
                 "batches before track", "run.track(model, optimizer) first", "call it before the loop"
             )
         source = Source(data)
-        schedule = Schedule(source.length, size, epochs, self._order.function.shards, shuffle)
         self._stage += 1
+        shards = self._order.function.shards
+        schedule = Schedule(source.length, size, epochs, shards, shuffle, self._stage)
         start = self._enter_stage(schedule)
         for step, shares in schedule.steps(start):
             self._before = [] if self._alone else self._layout.remember_buffers()

@@ -216,7 +216,7 @@ class Client:
         job = self.job(job_id)
         if job.state in ENDED:
             raise UsageError(
-                f"job {job.id}, which has {job.state}", "one that is still open", "`tidewatt jobs` lists them"
+                f"job {job.id}, already {job.state}", "one that is still open", "`tidewatt jobs` lists them"
             )
         self.store.wish(job.id, wish)
         if wiring.any_work(self.store):

@@ -54,8 +54,10 @@ class _Team:
 class LocalEngine:
     """Runs attempts as process groups of this machine; everything ends with ``close``."""
 
-    def __init__(self, trainer: str) -> None:
+    def __init__(self, trainer: str, *, warm_s: float = 60.0) -> None:
         self._nursery = Nursery(trainer)
+        self._warm_s = warm_s
+        """The zygote is let go when nothing runs and nothing is due for longer than this."""
         self._teams: dict[str, _Team] = {}
         self._ended: list[_Team] = []
         self._selector = selectors.DefaultSelector()
@@ -95,6 +97,8 @@ class LocalEngine:
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
         """Events, as soon as there are any, or none after so many seconds."""
+        if not self._teams and timeout_s > self._warm_s:
+            self._release_nursery()
         if not self._told:
             lost = any(worker.ended for team in self._teams.values() for worker in team.workers)
             self._selector.select(0.0 if lost else timeout_s)
@@ -196,7 +200,7 @@ class LocalEngine:
                     if team.killed_for is not None:
                         kill_group(message.pid)
             case Refused():
-                self._nursery.discard(plain=True)
+                self._nursery.be_plain()
                 self._lose_all()
             case Reaped():
                 for team in self._teams.values():
@@ -219,15 +223,18 @@ class LocalEngine:
 
     def _lose_all(self) -> None:
         """The zygote is gone, and with it, by the kernel's hand, all of its workers: make sure of it."""
-        channel = self._nursery.channel
-        if channel is not None:
-            self._selector.unregister(channel)
-        self._nursery.discard()
+        self._release_nursery()
         for team in self._teams.values():
             end_all((w.pid, w.started) for w in team.workers if w.pid is not None and not w.ended)
             for worker in team.workers:
                 if not worker.ended:
                     self._end(worker, worker.cpu_s)
+
+    def _release_nursery(self) -> None:
+        channel = self._nursery.channel
+        if channel is not None and channel.fileno() in self._selector.get_map():
+            self._selector.unregister(channel)
+        self._nursery.discard()
 
     def _kill(self, team: _Team) -> None:
         team.killed_for = team.killed_for or ""

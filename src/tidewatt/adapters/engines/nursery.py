@@ -44,9 +44,12 @@ class Nursery:
         """Whether there was a zygote and it has ended."""
         return self._process is not None and self._process.poll() is not None
 
-    def discard(self, *, plain: bool = False) -> None:
-        """Let go of the zygote; ``plain`` if the next one is not to load users' imports."""
-        self._plain = self._plain or plain
+    def be_plain(self) -> None:
+        """Have zygotes to come load only what they know is good."""
+        self._plain = True
+
+    def discard(self) -> None:
+        """Let go of the zygote, which ends once its workers have."""
         if self.channel is not None:
             self.channel.close()
             self.channel = None
