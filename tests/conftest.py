@@ -169,3 +169,4 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Client]
     assert alive == []
     client.wake()  # whoever looks next removes the socket of a supervisor that was killed
     assert not client.home.socket.exists()
+    client.close()

@@ -264,7 +264,7 @@ def test_jobs_are_suspended_resumed_and_cancelled(shell: Shell, fit: str, add: s
     assert run.wait(timeout=SOON) == 0
     assert "goes on" in shell.run("resume", job)[0]
     assert "is cancelled" in shell.run("cancel", job)[0]
-    assert "has cancelled" in shell.run("cancel", job, code=2)[1]
+    assert "already cancelled" in shell.run("cancel", job, code=2)[1]
     assert "cancelled" in shell.run("receipt", job)[0]
     shell.run("run", add)
     assert len(shell.run("jobs", "--all")[0].splitlines()) == 3

@@ -119,6 +119,7 @@ def test_a_state_folder_may_have_a_long_name(
     job = submit(client, "@tw.function()\ndef one():\n    return 1\n")
     assert client.result(job) == 1
     psutil.wait_procs(processes_of(client), timeout=PATIENCE_S)
+    client.close()
 
 
 def test_the_zygote_is_let_go_when_nothing_is_due(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ def job_ids(incomplete: str) -> list[str]:
     """Identifiers of jobs that begin so, for shell completion."""
     from tidewatt.sdk.client import Client  # noqa: PLC0415 - keeps `--help` quick
 
-    return [job.id for job in Client().store.jobs() if job.id.startswith(incomplete)]
+    with Client() as client:
+        return [job.id for job in client.store.jobs() if job.id.startswith(incomplete)]
 
 
 Home = Annotated[

@@ -17,6 +17,7 @@ from tidewatt.cli.expect import Course, Expectation, Stretch, expect
 from tidewatt.cli.outlook import Stint, View, degradations
 from tidewatt.cli.panel import pace
 from tidewatt.cli.request import Wanted, parse
+from tidewatt.cli.session import open_client
 from tidewatt.domain.estimate import Estimate
 from tidewatt.domain.units import HOUR_S, format_duration
 from tidewatt.policy import admission
@@ -49,10 +50,10 @@ def _client(home: Path | None) -> Generator[Client]:
     """A client that leaves nothing behind: a state folder that is not there is not made."""
     place = wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
     if place.path.exists():
-        yield Client(home)
+        yield open_client(home)
         return
-    with TemporaryDirectory(prefix="tidewatt-") as folder:
-        yield Client(Path(folder))
+    with TemporaryDirectory(prefix="tidewatt-") as folder, Client(Path(folder)) as client:
+        yield client
 
 
 def _print(proposal: Proposal, expected: Expectation) -> None:

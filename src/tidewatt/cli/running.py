@@ -16,7 +16,7 @@ from tidewatt.cli.following import LineTeller, LiveTeller, Teller, follow, line,
 from tidewatt.cli.panel import pace
 from tidewatt.cli.receipts import as_values, make_folder, receipt_of, write_receipts
 from tidewatt.cli.request import Request, Wanted, parse
-from tidewatt.cli.session import back
+from tidewatt.cli.session import back, open_client
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
@@ -50,7 +50,7 @@ def run_job(wanted: Wanted, manner: Manner) -> int:
         )
     if manner.out is not None:
         make_folder(manner.out)
-    client = Client(wanted.home)
+    client = open_client(wanted.home)
     with _held_back() as interrupted:
         job = client.job(client.submit(request.handle, request.arguments, request.options))
     told = words.screen(err=manner.json)

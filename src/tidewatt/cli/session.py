@@ -1,5 +1,6 @@
 """How commands open a state folder, and see to it that unfinished work goes on."""
 
+import atexit
 from pathlib import Path
 
 import typer
@@ -8,8 +9,10 @@ from tidewatt.sdk.client import Client
 
 
 def open_client(home: Path | None) -> Client:
-    """The client of a state folder."""
-    return Client(home)
+    """The client of a state folder, closed when the command ends."""
+    client = Client(home)
+    atexit.register(client.close)
+    return client
 
 
 def look(home: Path | None) -> Client:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import cloudpickle
 
@@ -80,7 +80,21 @@ class Client:
 
     def __init__(self, home: Path | None = None) -> None:
         self.home = wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
-        self.store: Store = wiring.open_store(self.home)
+        store = wiring.open_store(self.home)
+        self.store: Store = store
+        self._close = store.close
+
+    def __enter__(self) -> Self:
+        """The client; it is closed when the block is left."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store; jobs go on."""
+        self._close()
 
     def submit(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> str:
         """Make a submission durable and wake the supervisor; the job's identifier is returned.

@@ -83,9 +83,9 @@ class Handle(Generic[P, R]):
         """
         from tidewatt.sdk.client import Client, Options  # noqa: PLC0415 - keeps `import tidewatt` light
 
-        client = Client()
         options = Options(deadline_s=None if deadline is None else parse_duration(deadline))
-        return Call(client.submit(self, self.bind(args, kwargs), options))
+        with Client() as client:
+            return Call(client.submit(self, self.bind(args, kwargs), options))
 
     def remote(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the user's arguments and result
         """Submit and wait for the result."""
@@ -111,13 +111,15 @@ class Call:
         """
         from tidewatt.sdk.client import Client  # noqa: PLC0415 - keeps `import tidewatt` light
 
-        return Client().result(self.id)
+        with Client() as client:
+            return client.result(self.id)
 
     def cancel(self) -> None:
         """End it, wherever it is."""
         from tidewatt.sdk.client import Client  # noqa: PLC0415 - keeps `import tidewatt` light
 
-        Client().cancel(self.id)
+        with Client() as client:
+            client.cancel(self.id)
 
 
 def training(  # noqa: PLR0913 - each is one need of a training, given by name
