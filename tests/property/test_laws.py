@@ -36,7 +36,7 @@ def arrivals(draw: st.DrawFn, start_at: float, *, known: bool) -> list[Arrival]:
     for index in range(count):
         kind = draw(st.sampled_from([Kind.TRAINING, Kind.TRAINING, Kind.FUNCTION]))
         most = draw(st.integers(1, 4)) if kind is Kind.TRAINING else 1
-        efficiency = draw(st.sampled_from([1.0, 0.9] if known else [1.0, 0.7, 0.5]))
+        efficiency = draw(st.sampled_from([1.0, 0.9] if known else [1.0, 0.6, 0.0]))
         length_s = draw(st.floats(0.2, 12)) * HOUR_S
         startup_s = draw(st.sampled_from([0.0, 1.0] if known else [0.0, 60.0, 600.0]))
         slack = draw(st.floats(0.4, 6))

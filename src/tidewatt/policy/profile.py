@@ -10,10 +10,10 @@ from tidewatt.domain.snapshot import Remaining
 
 _EFFICIENCY = 0.9
 """Speed is taken to grow as ``workers ** 0.9`` where it has not been seen."""
-_SAFE_EFFICIENCY = 0.5
-"""And as its square root where a deadline depends on it."""
+_SAFE_EFFICIENCY = 0.0
+"""But no deadline depends on more workers being faster before they have been seen to be."""
 _MARGIN_DECLARED = 1.1
-_MARGIN_LEARNED = 1.15
+_MARGIN_LEARNED = 1.25
 """Rates of a shared machine vary; the safe bound of what is left lies so far above the expectation."""
 _MIN_STEPS = 3
 _MIN_WATCHED_S = 0.3
