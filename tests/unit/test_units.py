@@ -55,6 +55,8 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         (45, "45 s"),
         (200, "3 min 20 s"),
         (3600, "1 h"),
+        (3599.9, "1 h"),
+        (59.9, "1 min"),
         (93900, "26 h 5 min"),
         (-60, "-1 min"),
     ],

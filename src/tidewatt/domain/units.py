@@ -99,12 +99,13 @@ def format_duration(seconds: float) -> str:
     """A duration at the resolution a reader wants: ``"45 s"``, ``"3 min 20 s"``, ``"26 h 5 min"``."""
     if seconds < 0:
         return f"-{format_duration(-seconds)}"
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.2g} s"
+    seconds = round(seconds)  # before a unit is chosen: 3,599.9 s are an hour, not 60 minutes
     if seconds < MINUTE_S:
-        return f"{seconds:.0f} s"
+        return f"{seconds} s"
     if seconds < HOUR_S:
-        minutes, rest = divmod(round(seconds), 60)
+        minutes, rest = divmod(seconds, 60)
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, rest = divmod(round(seconds / 60), 60)
     return f"{hours} h {rest} min" if rest else f"{hours} h"

@@ -271,7 +271,7 @@ def _specify(spec: FunctionSpec, options: Options) -> FunctionSpec:
     workers = options.workers or spec.workers
     if options.workers is not None and workers.most > spec.shards:
         raise UsageError(
-            f"{workers.most} workers for the {spec.shards} shards of {spec.name}",
+            f"{workers.most} workers for {spec.name}, which has shards={spec.shards}",
             f"at most {spec.shards}",
             "shards are fixed by the function, because the result depends on them: @tw.training(shards=...)",
         )
