@@ -214,8 +214,11 @@ class Engine(Protocol):
         """What has been used since the engine began; ended attempts stay until they have been seen once."""
         ...
 
-    def reap(self, attempt: Attempt, folder: str) -> Exited:
-        """Make sure that no process of an earlier supervisor's attempt is left, and say how it ended."""
+    def reap(self, attempt: Attempt, folder: str) -> Sequence[EngineEvent]:
+        """Make sure that no process of an earlier supervisor's attempt is left, and tell what it had to tell.
+
+        The last event is how it ended.
+        """
         ...
 
     def close(self) -> None:

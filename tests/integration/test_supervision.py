@@ -110,6 +110,34 @@ def learn(run):
     assert client.result(job) == "learned"
 
 
+def test_what_a_worker_saved_when_its_supervisor_was_killed_is_not_done_again(
+    client: Client, processes_of: ProcessesOf
+) -> None:
+    source = """
+import torch
+@tw.training(checkpoint_every="1 h")
+def learn(run):
+    model = torch.nn.Linear(4, 1)
+    run.track(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    for (x,) in run.batches((torch.randn(64, 4),), size=1, epochs=60):
+        run.step(model(x).square().mean())
+    return "learned"
+"""
+    job = submit(client, source)
+    for update in client.follow(job):
+        if update.step > 0:
+            break
+    supervisor, *below = processes_of(client)
+    supervisor.kill()
+    psutil.wait_procs(below, timeout=PATIENCE_S)
+    assert client.result(job) == "learned"
+    first, second = client.store.attempts(job)
+    assert first.outcome == "lost"
+    assert first.last_step is not None
+    assert second.first_step is not None
+    assert second.first_step > first.last_step
+
+
 def test_a_state_folder_may_have_a_long_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes_of: ProcessesOf
 ) -> None:

@@ -10,9 +10,10 @@ from tidewatt.ports import Engine, Store
 def recover(store: Store, engine: Engine, recorder: Recorder, folder: Path) -> None:
     """Bring every job that seems to run back to where it can be decided on.
 
-    Whatever is left of its workers is ended first, so that there are never two attempts at work; an
-    attempt that had saved its result before is taken at its word.
+    Whatever is left of its workers is ended first, so that there are never two attempts at work. A result
+    or a checkpoint that an attempt saved after nobody was left to hear of it counts.
     """
     for job in store.jobs(open_only=True):
         if job.state in ACTIVE:
-            recorder.record(engine.reap(store.attempts(job.id)[-1], str(folder / job.id)))
+            for event in engine.reap(store.attempts(job.id)[-1], str(folder / job.id)):
+                recorder.record(event)

@@ -61,6 +61,18 @@ def write_atomically(target: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
+def newest_of(folder: Path, token: int) -> tuple[int, Written] | None:
+    """The last step that an attempt saved whole, with its checkpoint; None if it saved none."""
+    for path in sorted((folder / _FOLDER).glob(f"*.{token}.ckpt"), reverse=True):
+        try:
+            data = read(path)
+        except CheckpointDamaged:
+            continue
+        step = int(path.name.removeprefix("step-").partition(".")[0])
+        return step, Written(str(path.relative_to(folder)), len(data), hashlib.sha256(data).hexdigest())
+    return None
+
+
 def sweep(folder: Path) -> None:
     """Remove what a worker that was killed in the middle of writing left in the folder of its job."""
     for part in folder.rglob(f"*{_PART}"):

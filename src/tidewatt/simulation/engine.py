@@ -135,9 +135,9 @@ class SimulatedEngine:
         attempts = tuple(self._usage(r) for r in (*ended, *self._running.values()))
         return EngineUsage(attempts=attempts, pool_cpu_s=0.0, platform_cpu_s=0.0)
 
-    def reap(self, attempt: Attempt, folder: str) -> Exited:  # noqa: ARG002 - part of the port
+    def reap(self, attempt: Attempt, folder: str) -> Sequence[EngineEvent]:  # noqa: ARG002 - part of the port
         """Nothing survives a simulated supervisor."""
-        return Exited(job_id=attempt.job_id, token=attempt.token, outcome="lost")
+        return [Exited(job_id=attempt.job_id, token=attempt.token, outcome="lost")]
 
     def close(self) -> None:
         """Forget everything."""

@@ -22,7 +22,7 @@ from tidewatt.ports import (
     WorkerUsage,
 )
 from tidewatt.runtime.channel import Channel
-from tidewatt.runtime.checkpoint import sweep
+from tidewatt.runtime.checkpoint import newest_of, sweep
 from tidewatt.runtime.messages import Done, Forked, Message, Reaped, Refused, Report, Saved, Suspend
 from tidewatt.runtime.worker import result_name
 
@@ -116,14 +116,29 @@ class LocalEngine:
             platform_cpu_s=times.user + times.system,
         )
 
-    def reap(self, attempt: Attempt, folder: str) -> Exited:
-        """End what is left of an attempt; it succeeded if it had saved its result."""
+    def reap(self, attempt: Attempt, folder: str) -> Sequence[EngineEvent]:
+        """End what is left of an attempt, and find what it saved when nobody was left to hear of it."""
         end_all(attempt.processes)
-        sweep(Path(folder))
-        result = result_name(attempt.token)
-        if (Path(folder) / result).exists():
-            return Exited(job_id=attempt.job_id, token=attempt.token, outcome="succeeded", result=result)
-        return Exited(job_id=attempt.job_id, token=attempt.token, outcome="lost")
+        job_id, token, place = attempt.job_id, attempt.token, Path(folder)
+        sweep(place)
+        result = result_name(token)
+        if (place / result).exists():
+            return [Exited(job_id=job_id, token=token, outcome="succeeded", result=result)]
+        told: list[EngineEvent] = []
+        saved = newest_of(place, token)
+        if saved is not None:
+            step, written = saved
+            told.append(
+                Checkpointed(
+                    job_id=job_id,
+                    token=token,
+                    step=step,
+                    path=written.path,
+                    size=written.size,
+                    sha256=written.sha256,
+                )
+            )
+        return [*told, Exited(job_id=job_id, token=token, outcome="lost")]
 
     def close(self) -> None:
         """End all workers and the zygote."""
