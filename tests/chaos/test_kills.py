@@ -1,4 +1,4 @@
-"""Laws 2, 3 and 9 under fire: processes are killed at random, by a seed that replays.
+"""Laws 1, 2, 3, 5 and 9 under fire: processes are killed at random, by a seed that replays.
 
 TIDEWATT_CHAOS_SEED chooses another seed and TIDEWATT_CHAOS_KILLS how many kills there are.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from tidewatt.domain.lifecycle import State
+from tidewatt.policy import cheapest
 from tidewatt.sdk.client import Client, Options
 from tidewatt.sdk.load import load
 
@@ -104,5 +105,7 @@ def test_every_job_ends_once_and_right_whoever_is_killed(
         shares[entry.reading.start_at] = shares.get(entry.reading.start_at, 0) + entry.allocation.energy_uj
         readings[entry.reading.start_at] = entry.reading.energy_uj
     assert shares == readings
+    for snapshot, plan in client.store.plans():  # law 5, on snapshots of the live loop
+        assert cheapest.decide(snapshot) == plan
     parts = [path.name for path in client.home.path.rglob("*") if path.suffix in (".part", ".tmp")]
     assert parts == []

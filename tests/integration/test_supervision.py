@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tidewatt.adapters.engines.local import LocalEngine
+from tidewatt.domain.function import WorkerRange
 from tidewatt.domain.lifecycle import State
 from tidewatt.errors import JobFailed
 from tidewatt.ports import Exited, Order
@@ -19,12 +20,12 @@ ProcessesOf = Callable[[Client], list[psutil.Process]]
 PATIENCE_S = 30.0
 
 
-def submit(client: Client, source: str, **arguments: object) -> str:
+def submit(client: Client, source: str, workers: WorkerRange | None = None, **arguments: object) -> str:
     """Write a file with one function and submit it."""
     file = client.home.path / "job.py"
     file.write_text(f"import tidewatt as tw\n{source}")
     path, handle = load(str(file))
-    return client.submit(handle, arguments, Options(source=path))
+    return client.submit(handle, arguments, Options(source=path, workers=workers))
 
 
 def test_an_idle_supervisor_leaves_nothing_behind(client: Client, processes_of: ProcessesOf) -> None:
@@ -108,6 +109,25 @@ def learn(run):
     assert 0 < held.steps_done < 3840
     client.resume(job)
     assert client.result(job) == "learned"
+
+
+def test_a_loop_left_by_the_loss_of_the_step_is_left_at_the_same_step_by_all_workers(client: Client) -> None:
+    source = """
+import torch
+@tw.training(workers=(1, 2), shards=2)
+def learn(run):
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 1)
+    run.track(model, torch.optim.SGD(model.parameters(), lr=0.05))
+    for (x,) in run.batches((torch.randn(64, 4),), size=8, epochs=50):
+        if run.loss is not None and run.loss < 0.01:
+            break
+        run.step(model(x).square().mean())
+    return [run.loss, *model.weight.flatten().tolist()]
+"""
+    alone, together = (client.result(submit(client, source, workers=WorkerRange(n, n))) for n in (1, 2))
+    assert alone[0] < 0.01
+    assert together == alone
 
 
 def test_what_a_worker_saved_when_its_supervisor_was_killed_is_not_done_again(

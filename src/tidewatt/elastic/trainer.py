@@ -50,7 +50,7 @@ class Trainer:
         self._exchange = exchange.Exchange(rank, order.workers, order.function.shards)
         self._alone = order.function.shards == 1
         """One shard: nothing to add up, so nothing is copied and the loop is the bare loop."""
-        self._loss = torch.zeros(())
+        self._loss: Tensor | None = None
         self._sum = Accumulator[Tensor](torch.Tensor.add_)
         self._checkpoints = Interval(order.function.checkpoint_every_s)
         self._clip_norm: float | None = None
@@ -74,6 +74,11 @@ class Trainer:
     def workers(self) -> int:
         """How many workers the attempt has."""
         return self._order.workers
+
+    @property
+    def loss(self) -> float | None:
+        """The loss of the last whole step, the same on every worker."""
+        return None if self._loss is None else float(self._loss)
 
     def track(self, model: nn.Module, optimizer: Optimizer, scheduler: Any = None) -> None:  # noqa: ANN401 - torch has no common base for schedulers
         """Keep these over suspends, and restore them now if the job is being resumed."""

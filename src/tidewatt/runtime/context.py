@@ -22,6 +22,14 @@ class Run(Protocol):
         """How many workers the attempt has; it may be another number after a resume."""
         ...
 
+    @property
+    def loss(self) -> float | None:
+        """The loss of the last whole step, the same on every worker; None before the first.
+
+        Decide by this one when to leave the loop: the loss of a turn is that of one shard.
+        """
+        ...
+
     def track(self, model: Any, optimizer: Any, scheduler: Any = None) -> None:  # noqa: ANN401 - this room is light: no torch
         """Keep these over suspends, and restore them now if the job is being resumed.
 
