@@ -307,12 +307,12 @@ class Store(Protocol):
         """Entries of one job, or all of the node."""
         ...
 
-    def record_signal(self, signal: Signal) -> None:
-        """Keep actual readings, so that receipts do not depend on their source being there later."""
+    def record_signal(self, grid: str, signal: Signal) -> None:
+        """Keep actual readings of a grid, by its name: receipts must not depend on it being there later."""
         ...
 
-    def signal(self, zone: str, start_at: float, end_at: float) -> Signal:
-        """Kept readings of an interval."""
+    def signal(self, grid: str, zone: str, start_at: float, end_at: float) -> Signal:
+        """Kept readings of an interval; those of one grid never stand in for those of another."""
         ...
 
     def record_plan(self, snapshot: Snapshot, plan: Plan) -> None:

@@ -493,10 +493,10 @@ def test_energy_that_does_not_add_up_is_refused_whole(store: SqlStore, off_by: i
 def test_kept_reading_gives_way_only_to_one_as_good(store: SqlStore, first: Quality, second: Quality) -> None:
     order = [Quality.FILLED, Quality.MODELLED, Quality.MEASURED]
     old, new = grid_reading(0.0, first, 100.0), grid_reading(0.0, second, 200.0)
-    store.record_signal(Signal("DE", (old,)))
-    store.record_signal(Signal("DE", (new, grid_reading(HOUR))))
+    store.record_signal("grid", Signal("DE", (old,)))
+    store.record_signal("grid", Signal("DE", (new, grid_reading(HOUR))))
     kept = new if order.index(second) >= order.index(first) else old
-    assert store.signal("DE", 0.0, 2 * HOUR) == Signal("DE", (kept, grid_reading(HOUR)))
+    assert store.signal("grid", "DE", 0.0, 2 * HOUR) == Signal("DE", (kept, grid_reading(HOUR)))
 
 
 @pytest.mark.parametrize(
@@ -514,11 +514,12 @@ def test_kept_reading_gives_way_only_to_one_as_good(store: SqlStore, first: Qual
 def test_signal_holds_the_hours_that_overlap(
     store: SqlStore, start_at: float, end_at: float, hours: list[int]
 ) -> None:
-    store.record_signal(Signal("FR", ()))
-    store.record_signal(Signal("DE", tuple(grid_reading(hour * HOUR) for hour in (2, 0, 1))))
-    found = store.signal("DE", start_at, end_at)
+    store.record_signal("grid", Signal("FR", ()))
+    store.record_signal("grid", Signal("DE", tuple(grid_reading(hour * HOUR) for hour in (2, 0, 1))))
+    found = store.signal("grid", "DE", start_at, end_at)
     assert found == Signal("DE", tuple(grid_reading(hour * HOUR) for hour in hours))
-    assert store.signal("FR", start_at, end_at) == Signal("FR", ())
+    assert store.signal("grid", "FR", start_at, end_at) == Signal("FR", ())
+    assert store.signal("another grid", "DE", start_at, end_at) == Signal("DE", ())
 
 
 def test_decisions_come_back_as_they_were_taken(store: SqlStore) -> None:

@@ -30,7 +30,10 @@ def gather(client: Client, job: Job) -> Record:
         events=store.events(job.id),
         entries=store.ledger(job.id),
         node_uj=node_uj(store.ledger(), job.id, submission.submitted_at, now),
-        signals={zone: store.signal(zone, submission.submitted_at - HOUR_S, until) for zone in zones},
+        signals={
+            zone: store.signal(submission.grid, zone, submission.submitted_at - HOUR_S, until)
+            for zone in zones
+        },
         progress=store.progress(job.id),
         world=submission.world,
         grid_name=submission.grid,

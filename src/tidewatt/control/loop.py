@@ -70,7 +70,7 @@ class Loop:
         """Take up what an earlier loop left, and start the first metering interval."""
         recover(self._store, self._engine, self._recorder, self._parts.folder)
         self._save_time()
-        self._metering.begin([job.id for job in self._store.jobs(open_only=True)])
+        self._metering.begin(self._store.jobs(open_only=True))
 
     def turn(self, patience_s: float = 0.0) -> bool:
         """Go round once: wait for something to happen, then deal with it.

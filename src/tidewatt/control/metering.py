@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tidewatt.accounting.allocate import allocate
 from tidewatt.control.observe import Sites
+from tidewatt.domain.job import Job
 from tidewatt.domain.ledger import PLATFORM, POOL, Account, Allocation, EnergyReading, Holder, Phase, Usage
 from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES
 from tidewatt.ports import Clock, Engine, EngineUsage, Meter, Store, WorkerUsage
@@ -41,13 +42,15 @@ class Metering:
         self._before = _Before()
         self._spent: dict[str, Spent] = {}
 
-    def begin(self, open_jobs: Sequence[str]) -> None:
+    def begin(self, open_jobs: Sequence[Job]) -> None:
         """Start the first interval, and take up the totals of jobs that were begun earlier."""
         self._meter.read(self._clock)
-        for job_id in open_jobs:
-            for entry in self._store.ledger(job_id):
+        for job in open_jobs:
+            for entry in self._store.ledger(job.id):
                 middle = (entry.reading.start_at + entry.reading.end_at) / 2
-                reading = self._store.signal(entry.allocation.zone, middle, middle).at(middle)
+                reading = self._store.signal(job.submission.grid, entry.allocation.zone, middle, middle).at(
+                    middle
+                )
                 self._add(entry.allocation, reading.value if reading else None)
 
     def spent(self, job_id: str) -> Spent:

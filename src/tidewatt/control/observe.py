@@ -72,7 +72,7 @@ class Observer:
         since = min([now, *submitted]) if self._kept_until is None else self._kept_until
         zones = {site.zone for site in self._sites()} | {job.submission.home_zone for job in jobs}
         for zone in sorted(zones):
-            self._store.record_signal(self._actual(zone, since - HOUR_S, now))
+            self._store.record_signal(self._grid.name, self._actual(zone, since - HOUR_S, now))
         self._kept_until = now
 
     def keep_hindsight(self, job_id: str) -> None:
@@ -83,8 +83,10 @@ class Observer:
         now = self._clock.now()
         end_at = max(now, job.submission.deadline_at or now) + _HINDSIGHT_S
         zone = job.submission.home_zone
-        self._store.record_signal(self._actual(zone, job.submission.submitted_at - HOUR_S, now))
-        self._store.record_signal(self._grid.signal(zone, now, end_at))
+        self._store.record_signal(
+            self._grid.name, self._actual(zone, job.submission.submitted_at - HOUR_S, now)
+        )
+        self._store.record_signal(self._grid.name, self._grid.signal(zone, now, end_at))
 
     def _actual(self, zone: str, start_at: float, end_at: float) -> Signal:
         """Actual readings of an interval that lies in the past, gaps filled and flagged."""

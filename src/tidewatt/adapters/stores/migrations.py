@@ -161,6 +161,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX allocations_by_job ON allocations (job_id, id)",
             """
             CREATE TABLE signals (
+                grid TEXT NOT NULL,
                 zone TEXT NOT NULL,
                 observed_at DOUBLE PRECISION NOT NULL,
                 value DOUBLE PRECISION NOT NULL,
@@ -168,7 +169,7 @@ MIGRATIONS: tuple[Migration, ...] = (
                 high DOUBLE PRECISION NOT NULL,
                 source TEXT NOT NULL,
                 quality TEXT NOT NULL,
-                PRIMARY KEY (zone, observed_at)
+                PRIMARY KEY (grid, zone, observed_at)
             )
             """,
             """

@@ -85,9 +85,9 @@ def energy_reading_of(row: RowMapping) -> EnergyReading:
     return EnergyReading(**_pick(row, _READING), tier=Tier(row["tier"]))
 
 
-def signal_values(zone: str, reading: Reading) -> dict[str, Any]:
+def signal_values(grid: str, zone: str, reading: Reading) -> dict[str, Any]:
     """The columns of a grid's reading, as plain values for a statement in SQL."""
-    return {**_values(reading, _SIGNAL), "zone": zone, "quality": reading.quality.value}
+    return {**_values(reading, _SIGNAL), "grid": grid, "zone": zone, "quality": reading.quality.value}
 
 
 def signal_reading_of(row: RowMapping) -> Reading:

@@ -349,20 +349,21 @@ class SqlStore:
             }
         return [rows.ledger_entry_of(share, known[share["reading_id"]]) for share in found]
 
-    def record_signal(self, signal: Signal) -> None:
+    def record_signal(self, grid: str, signal: Signal) -> None:
         """Keep actual readings; one kept before gives way only to one of the same quality or better."""
         if not signal.readings:
             return
-        kept = [rows.signal_values(signal.zone, reading) for reading in signal.readings]
+        kept = [rows.signal_values(grid, signal.zone, reading) for reading in signal.readings]
         with self._database.writing(durable=False) as connection:
             connection.execute(KEEP_BETTER_READING, kept)
 
-    def signal(self, zone: str, start_at: float, end_at: float) -> Signal:
+    def signal(self, grid: str, zone: str, start_at: float, end_at: float) -> Signal:
         """Kept readings of the hours that overlap an interval, or hold its instant if it has no length."""
         readings = tables.signals
         statement = (
             select(readings)
             .where(
+                readings.c.grid == grid,
                 readings.c.zone == zone,
                 readings.c.observed_at > start_at - HOUR_S,
                 or_(readings.c.observed_at < end_at, readings.c.observed_at <= start_at),

@@ -236,6 +236,7 @@ allocations = Table(
 signals = Table(
     "signals",
     metadata,
+    Column("grid", Text, primary_key=True),
     Column("zone", Text, primary_key=True),
     Column("observed_at", Double, primary_key=True),
     Column("value", Double, nullable=False),

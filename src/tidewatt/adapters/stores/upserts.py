@@ -6,9 +6,9 @@ from tidewatt.adapters.stores import tables
 
 KEEP_BETTER_READING = text(
     """
-    INSERT INTO signals (zone, observed_at, value, low, high, source, quality)
-    VALUES (:zone, :observed_at, :value, :low, :high, :source, :quality)
-    ON CONFLICT (zone, observed_at) DO UPDATE
+    INSERT INTO signals (grid, zone, observed_at, value, low, high, source, quality)
+    VALUES (:grid, :zone, :observed_at, :value, :low, :high, :source, :quality)
+    ON CONFLICT (grid, zone, observed_at) DO UPDATE
     SET value = excluded.value, low = excluded.low, high = excluded.high,
         source = excluded.source, quality = excluded.quality
     WHERE CASE excluded.quality WHEN 'measured' THEN 2 WHEN 'modelled' THEN 1 ELSE 0 END
