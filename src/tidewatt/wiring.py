@@ -2,13 +2,15 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, TextIO
 
 import platformdirs
 
@@ -32,6 +34,10 @@ _FORMAT = 1
 _TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
 _READY = b"ready"
+_MOST_FAILURES = 5
+_MOMENT_S = 0.2
+_TRIES = 100
+"""A supervisor that is leaving may take seconds to end its zygote; each try waits for it a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +180,10 @@ def supervised(home: Home) -> bool:
 
 def tidy(home: Home) -> None:
     """Remove the socket of a supervisor that was killed before it could."""
-    if home.socket.exists() and not supervised(home):
-        home.socket.unlink(missing_ok=True)
+    if home.socket.exists():
+        with home.lock.open("a+") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # while it is held nobody else binds one
+            home.socket.unlink(missing_ok=True)
 
 
 def wake(home: Home) -> Caller:
@@ -186,11 +194,15 @@ def wake(home: Home) -> Caller:
     Raises:
         UsageError: it does not start; its log says why.
     """
-    for _ in range(3):
+    failures = 0
+    for _ in range(_TRIES):
         caller = Caller.ring(home.socket)
         if caller is not None:
             return caller
-        _start_supervisor(home)
+        if not _start_supervisor(home) and not supervised(home):
+            failures += 1
+        if failures == _MOST_FAILURES:
+            break
     tail = home.log.read_text(errors="replace").strip().splitlines()[-1:] if home.log.exists() else []
     raise UsageError(
         f"no supervisor for {home.path}: {' '.join(tail) or 'it does not say why'}",
@@ -199,8 +211,8 @@ def wake(home: Home) -> Caller:
     )
 
 
-def _start_supervisor(home: Home) -> None:
-    """Start a supervisor and wait until it listens, or until it leaves because another one does."""
+def _start_supervisor(home: Home) -> bool:
+    """Start a supervisor and wait until it listens; False if it left, as it does if there is one already."""
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "tidewatt.cli.supervisor", str(home.path), str(writer)]
     try:
@@ -217,7 +229,7 @@ def _start_supervisor(home: Home) -> None:
     finally:
         os.close(writer)
     with os.fdopen(reader, "rb") as ready:
-        ready.read(len(_READY))
+        return ready.read(len(_READY)) == _READY
 
 
 def supervise(home: Home, ready: int) -> None:
@@ -227,9 +239,31 @@ def supervise(home: Home, ready: int) -> None:
     """
     linger_s = float(os.environ.get("TIDEWATT_LINGER_S", _LINGER_S))
     with home.lock.open("a+") as lock, suppress(KeyboardInterrupt):
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _hold(lock):
+            return
         while _supervise_once(home, ready, linger_s):
             ready = -1
+
+
+def _hold(lock: TextIO) -> bool:
+    """Take the lock; False if another supervisor has it and does not leave in a moment.
+
+    That one either listens, or will in a moment, or is about to leave: whoever asked rings again.
+    """
+
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, _MOMENT_S)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except TimeoutError:
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    return True
 
 
 def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
