@@ -97,7 +97,7 @@ def test_a_file_without_exactly_one_training(home: Path, tmp_path: Path, source:
         (["--length", "2"], "which has no unit"),
         (["--workers", "many"], "a range such as '1:4'"),
         (["--workers", "3:1"], "the least first"),
-        (["--workers", "9"], "9 workers for the 1 shards"),
+        (["--workers", "9"], "which has shards=1"),
         (["--clock-speed", "0"], "a clock speed of '0'"),
         (["--clock-speed", "nan"], "a clock speed of 'nan'"),
         (["--clock-speed", "fast"], "a clock speed of 'fast'"),

@@ -21,6 +21,7 @@ from tidewatt.errors import UsageError
         ("6 h", 21600),
         ("6h", 21600),
         ("90 min", 5400),
+        ("30m", 1800),
         ("2 days", 172800),
         ("1.5 hours", 5400),
         ("250 ms", 0.25),

@@ -9,8 +9,9 @@ from tidewatt.accounting.saving import Saving, saving
 from tidewatt.adapters.meters.model import MAX_W_PER_CPU
 from tidewatt.domain.estimate import Estimate, total
 from tidewatt.domain.plan import Assignment
-from tidewatt.domain.signal import Forecast, Quality, Reading, Signal
+from tidewatt.domain.signal import Signal
 from tidewatt.domain.snapshot import JobView, Snapshot
+from tidewatt.policy.start import expected_hours
 from tidewatt.sdk.client import Proposal
 
 _METER = Estimate(1.0, MAX_W_PER_CPU.low / MAX_W_PER_CPU.value, MAX_W_PER_CPU.high / MAX_W_PER_CPU.value)
@@ -60,7 +61,7 @@ def expect(proposal: Proposal) -> Expectation:
     """
     snapshot, speed = proposal.snapshot, proposal.world.speed
     job = next(view for view in snapshot.jobs if view.id == proposal.job.id)
-    signals = {forecast.zone: _as_signal(forecast) for forecast in snapshot.forecasts}
+    signals = {forecast.zone: expected_hours(forecast) for forecast in snapshot.forecasts}
     assignments = proposal.plan.of(job.id)
     if job.remaining is None:
         return Expectation(_course(assignments, job, snapshot, signals, speed, None), None, None)
@@ -121,16 +122,6 @@ def _stretches(
         stretches.append(Stretch(start_at, end_at, zone, assignment.workers, mean))
         before = (assignment.site, assignment.workers, assignment.end_at)
     return tuple(stretches)
-
-
-def _as_signal(forecast: Forecast) -> Signal:
-    return Signal(
-        forecast.zone,
-        tuple(
-            Reading(w.start_at, w.mean, w.low, w.high, forecast.method, Quality.MODELLED)
-            for w in forecast.windows
-        ),
-    )
 
 
 def _as_other(course: Course, job: JobView) -> Counterfactual:

@@ -1,4 +1,4 @@
-"""The commands that look at jobs: jobs, show, logs and receipt."""
+"""The commands that only look, at jobs or ahead: jobs, show, logs, receipt and wait."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +16,9 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  [bold]tidewatt receipt digits-e35d4c --format html -o receipt.html[/bold]")(
         receipt
     )
+    app.command(
+        epilog="Example:  [bold]tidewatt wait --zone DE --deadline 6h --for 30min && ./backup.sh[/bold]"
+    )(wait)
 
 
 def jobs(
@@ -74,3 +77,33 @@ def receipt(
 
     client = session.open_client(home)
     receipts.show_receipt(client, client.job(job), form, out)
+
+
+def wait(
+    *,
+    deadline: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="The run must be done by then, from now: '90 min', 6h, '2 days'."),
+    ],
+    length: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="How long the run takes: 30min, 2h.")
+    ] = "1h",
+    zone: options.OneZone = None,
+    carbon: options.Carbon = None,
+    start: options.Start = None,
+    clock_speed: options.ClockSpeed = None,
+    json: options.Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell only what is wrong or missing.")] = False,
+) -> None:
+    """Return when it is time: at the cleanest start by forecast that still meets the deadline.
+
+    One line makes any script, cron job or CI step wait for a cleaner hour.
+    What it waits for, and what that is expected to save, is told on standard
+    error; the decision is made anew each hour. Nothing is started or written.
+    """
+    from tidewatt.cli import waiting  # noqa: PLC0415 - keeps `--help` quick
+
+    asked = waiting.Asked(
+        zone=zone, deadline=deadline, length=length, carbon=carbon, start=start, clock_speed=clock_speed
+    )
+    raise typer.Exit(waiting.wait(asked, json=json, quiet=quiet))

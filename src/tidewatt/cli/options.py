@@ -71,6 +71,17 @@ Zone = Annotated[
         show_default="$TIDEWATT_ZONE",
     ),
 ]
+OneZone = Annotated[
+    str | None,
+    typer.Option(
+        "--zone",
+        metavar="Z",
+        envvar="TIDEWATT_ZONE",
+        show_envvar=False,
+        help="Grid zone to run in, as `tidewatt grid` lists them.",
+        show_default="$TIDEWATT_ZONE",
+    ),
+]
 Workers = Annotated[
     str | None,
     typer.Option(

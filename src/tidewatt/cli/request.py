@@ -47,9 +47,9 @@ def parse(wanted: Wanted) -> Request:
     Raises:
         UsageError: something cannot be understood, or the file does not hold the function.
     """
-    speed = None if wanted.clock_speed is None else _speed(wanted.clock_speed)
-    deadline_s = _duration("--deadline", wanted.deadline)
-    length_s = _duration("--length", wanted.length)
+    speed = None if wanted.clock_speed is None else parse_speed(wanted.clock_speed)
+    deadline_s = None if wanted.deadline is None else parse_span("--deadline", wanted.deadline)
+    length_s = None if wanted.length is None else parse_span("--length", wanted.length)
     workers = None if wanted.workers is None else WorkerRange.parse(wanted.workers)
     start_at = None if wanted.start is None else parse_start(wanted.start)
     arguments = parse_arguments(wanted.arguments)
@@ -85,7 +85,12 @@ def parse_start(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _speed(text: str) -> float:
+def parse_speed(text: str) -> float:
+    """World seconds for each real one.
+
+    Raises:
+        UsageError: not a number above zero.
+    """
     try:
         speed = float(text)
     except ValueError:
@@ -97,9 +102,12 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _duration(option: str, text: str | None) -> float | None:
-    if text is None:
-        return None
+def parse_span(option: str, text: str) -> float:
+    """Seconds of an option's duration.
+
+    Raises:
+        UsageError: no duration, or not above zero.
+    """
     seconds = parse_duration(text)
     if seconds <= 0:
         raise UsageError(f"{option} {text!r}", "a duration above zero", f"write for example {option} 6h")

@@ -15,6 +15,7 @@ _DURATIONS = {
     "s": 1.0,
     "sec": 1.0,
     "second": 1.0,
+    "m": MINUTE_S,
     "min": MINUTE_S,
     "minute": MINUTE_S,
     "h": HOUR_S,
