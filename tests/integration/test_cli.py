@@ -56,7 +56,8 @@ class Shell:
     def environment(self) -> dict[str, str]:
         ours = {"TIDEWATT_HOME": str(self.home), "TIDEWATT_LINGER_S": "0", "TIDEWATT_ZONE": "DE"}
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TIDEWATT_")}
-        return kept | ours | {"NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+        terminal = {"NO_COLOR": "1", "TERM": "xterm-256color"}
+        return kept | ours | terminal | {"OMP_NUM_THREADS": "1"}
 
     def start(self, *arguments: str, **pipes: Any) -> subprocess.Popen[str]:  # noqa: ANN401 - those of Popen
         """A command that goes on by itself, in a session of its own."""
