@@ -1,6 +1,7 @@
 """The trainings that `benchmarks.elastic` runs; workers load this file as they load a user's."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+from typing_extensions import override
 
 import tidewatt as tw
 from tidewatt.runtime import checkpoint
@@ -57,7 +59,7 @@ def cnn(run: tw.Run, gate: str = "", after: int = 0) -> float:
         nn.BatchNorm2d(8),
         nn.ReLU(),
         nn.Conv2d(8, 8, 3, padding=1),
-        nn.BatchNorm2d(8, momentum=None),  # type: ignore[arg-type]  # None is a cumulative average
+        nn.BatchNorm2d(8, momentum=None),  # a cumulative average
         nn.ReLU(),
         nn.Flatten(),
         nn.Linear(8 * 64, 4),
@@ -78,6 +80,7 @@ class Encoder(nn.Module):
         self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.head = nn.Linear(24, 4)
 
+    @override
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (batch, 4) of tokens (batch, length)."""
         encoded: Tensor = self.head(self.layers(self.embedding(tokens)).mean(1))
@@ -95,7 +98,9 @@ def transformer(run: tw.Run, gate: str = "", after: int = 0) -> float:
     return _train(run, model, data, clip_norm=0.5)
 
 
-def _train(run: tw.Run, model: nn.Module, data: tuple[Tensor, Tensor], clip_norm: float | None = None) -> float:
+def _train(
+    run: tw.Run, model: nn.Module, data: tuple[Tensor, Tensor], clip_norm: float | None = None
+) -> float:
     """The loop of all three; the loss over all data comes out, dropout and batch norm at rest."""
     criterion = nn.CrossEntropyLoss()
     for inputs, targets in run.batches(data, size=_BATCH, epochs=_EPOCHS):
@@ -137,7 +142,7 @@ def bare(epochs: int) -> dict[str, float]:
     began, cpu_began = time.perf_counter(), time.process_time()
     for epoch in range(epochs):
         order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(epoch))
-        for indices in order.split(128):
+        for indices in torch.split(order, 128):
             optimizer.zero_grad()
             loss = criterion(model(inputs[indices]), targets[indices])
             loss.backward()
@@ -172,20 +177,23 @@ def stamps(path: str, rank: int) -> Iterator[Stamp]:
         yield lambda what: print(f"{time.perf_counter():.6f} {what}", file=file)
 
 
-def watch_files(stamp: Stamp) -> None:
-    """Note when checkpoints begin and end to be written and read.
+def watch_files(stamp: Stamp) -> Counter[str]:
+    """Note when checkpoints begin and end to be written and read; how many of each is kept up to date.
 
     The trainer looks these functions up by their module each time, so that this worker alone is changed.
     """
+    done: Counter[str] = Counter()
 
     def noted(name: str, call: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - passes everything on
         stamp(f"{name} begins")
         result = call(*arguments)
         stamp(f"{name} ends")
+        done[name] += 1
         return result
 
     checkpoint.write = partial(noted, "write", checkpoint.write)
     checkpoint.read_newest = partial(noted, "read", checkpoint.read_newest)
+    return done
 
 
 @tw.training(workers=(1, 2), shards=4, checkpoint_every="1 h")
@@ -213,27 +221,30 @@ class Heavy(nn.Module):
         self.frozen = nn.Parameter(torch.randn(megabytes, 250_000), requires_grad=False)
         self.layer = nn.Linear(64, 64)
 
+    @override
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, 64) to (batch, 64)."""
         mapped: Tensor = self.layer(inputs)
         return mapped
 
 
-@tw.training(checkpoint_every="0.5 s")
-def heavy(run: tw.Run, path: str, megabytes: int, floors: int) -> None:
-    """Steps with a checkpoint now and then; afterwards the state is saved with torch alone."""
+@tw.training(checkpoint_every="1 s")
+def heavy(run: tw.Run, path: str, megabytes: int, checkpoints: int) -> None:
+    """Steps until so many checkpoints are written; then the state is saved as often with torch alone."""
     with stamps(path, run.rank) as stamp:
-        watch_files(stamp)
+        done = watch_files(stamp)
         data = (torch.randn(128 * 100, 64),)
         model = Heavy(megabytes)
         optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
         optimizer.register_step_post_hook(lambda *_: stamp("step"))
         run.track(model, optimizer)
-        for (inputs,) in run.batches(data, size=128, epochs=60):
+        for (inputs,) in run.batches(data, size=128, epochs=10_000):
             stamp("turn")
+            if done["write"] == checkpoints:
+                break
             run.step(model(inputs).square().mean())
         target = Path(path).with_suffix(".pt")
-        for _ in range(floors):
+        for _ in range(checkpoints):
             stamp("floor begins")
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, target)
             stamp("floor ends")

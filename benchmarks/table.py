@@ -47,14 +47,16 @@ def parser(description: str) -> argparse.ArgumentParser:
     """The arguments that benchmarks share: ``--json FILE`` and ``--quick``."""
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE as well")
-    made.add_argument("--quick", action="store_true", help="few repetitions: shows that it runs, measures little")
+    made.add_argument(
+        "--quick", action="store_true", help="few repetitions: shows that it runs, measures little"
+    )
     return made
 
 
 def drawn(figures: Sequence[Figure]) -> str:
     """The table as Markdown, its columns aligned."""
     rows = [_COLUMNS, *(_cells(figure) for figure in figures)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(_COLUMNS))]
 
     def line(row: Sequence[str]) -> str:
         cells = (
@@ -63,7 +65,9 @@ def drawn(figures: Sequence[Figure]) -> str:
         )
         return f"| {' | '.join(cells)} |"
 
-    rule = (f"{'-' * (w - 1)}:" if name in _NUMBERS else "-" * w for w, name in zip(widths, _COLUMNS, strict=True))
+    rule = (
+        f"{'-' * (w - 1)}:" if name in _NUMBERS else "-" * w for w, name in zip(widths, _COLUMNS, strict=True)
+    )
     return "\n".join([line(rows[0]), f"| {' | '.join(rule)} |", *map(line, rows[1:])]) + "\n"
 
 
@@ -79,7 +83,15 @@ def write(path: Path, figures: Sequence[Figure]) -> None:
 
 def _cells(figure: Figure) -> tuple[str, ...]:
     peer = "" if figure.peer is None else _number(figure.peer)
-    return (figure.name, _number(figure.value), figure.unit, peer, figure.source, str(figure.n), figure.spread)
+    return (
+        figure.name,
+        _number(figure.value),
+        figure.unit,
+        peer,
+        figure.source,
+        str(figure.n),
+        figure.spread,
+    )
 
 
 def _number(value: float) -> str:

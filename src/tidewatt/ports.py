@@ -207,7 +207,7 @@ class Engine(Protocol):
         ...
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
-        """Events, as soon as there are any, or none after so many real seconds."""
+        """Events as soon as there are any, at the latest after so many real seconds; possibly none."""
         ...
 
     def usage(self) -> EngineUsage:

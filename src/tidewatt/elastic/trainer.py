@@ -33,6 +33,8 @@ def make(order: Order, rank: int, reporter: Reporter) -> "Trainer":
     """The run of one worker, joined with the others of its attempt."""
     torch.set_num_threads(order.function.cpus)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Only reading uninitialised memory would not be exact; torch's types do not know the switch.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     seed_everything(0)
     with reporter.during(Phase.COMM):
         exchange.join(rank, order.workers, Path(order.folder) / f"meeting-{order.token}")
@@ -178,6 +180,7 @@ class Trainer:
             self._leave()
         elif self._rank == 0 and (last or self._checkpoints.due()):
             self._save(Phase.CHECKPOINT)
+            self._checkpoints.begin()  # after the writing: a slow disk must not have every step saved
 
     def _leave(self) -> None:
         if self._rank == 0:

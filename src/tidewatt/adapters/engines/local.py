@@ -219,20 +219,18 @@ class LocalEngine:
                 self._lose_all()
             case Reaped():
                 for team in self._teams.values():
-                    for worker in team.workers:
+                    for rank, worker in enumerate(team.workers):
                         if worker.pid == message.pid and not worker.ended:
-                            self._end(worker, message.cpu_s)
+                            self._end(team, rank, message.cpu_s)
             case _:
                 pass
 
-    def _end(self, worker: _Worker, cpu_s: float) -> None:
+    def _end(self, team: _Team, rank: int, cpu_s: float) -> None:
+        worker = team.workers[rank]
         worker.cpu_s = max(worker.cpu_s, cpu_s)
         worker.ended = True
         for message in worker.channel.receive():  # its last words may come in after the news of its end
-            if isinstance(message, Done):
-                worker.done = message
-            elif isinstance(message, Report):
-                worker.phase, worker.reported = message.phase, message.cpu_s
+            self._from_worker(team, rank, worker, message)
         self._selector.unregister(worker.channel)
         worker.channel.close()
 
@@ -241,9 +239,9 @@ class LocalEngine:
         self._release_nursery()
         for team in self._teams.values():
             end_all((w.pid, w.started) for w in team.workers if w.pid is not None and not w.ended)
-            for worker in team.workers:
+            for rank, worker in enumerate(team.workers):
                 if not worker.ended:
-                    self._end(worker, worker.cpu_s)
+                    self._end(team, rank, worker.cpu_s)
 
     def _release_nursery(self) -> None:
         channel = self._nursery.channel
