@@ -41,7 +41,7 @@ class Profile:
         return self._speedup(most, _EFFICIENCY)
 
     def safe_speedup(self, most: int) -> tuple[float, ...]:
-        """The same, where deadlines depend on it: counts above those seen are trusted less."""
+        """The same, where deadlines depend on it: counts above those seen add nothing."""
         return self._speedup(most, _SAFE_EFFICIENCY)
 
     def _speedup(self, most: int, efficiency: float) -> tuple[float, ...]:

@@ -73,6 +73,7 @@ class LocalEngine:
         """Ask for all workers of an attempt."""
         if self._nursery.gone:
             self._lose_all()
+            self._settle_all()
         team = _Team(order, [])
         self._teams[order.job_id] = team
         for rank in range(order.workers):
@@ -100,8 +101,7 @@ class LocalEngine:
         if not self._teams and timeout_s > self._warm_s:
             self._release_nursery()
         if not self._told:
-            lost = any(worker.ended for team in self._teams.values() for worker in team.workers)
-            self._selector.select(0.0 if lost else timeout_s)
+            self._selector.select(timeout_s)
             self._hear()
         told, self._told = self._told, []
         return told
@@ -169,6 +169,9 @@ class LocalEngine:
             self._lose_all()
         if self._visitors is not None and self._visitors():
             self._told.append(Rung())
+        self._settle_all()
+
+    def _settle_all(self) -> None:
         for team in tuple(self._teams.values()):
             self._settle(team)
 
