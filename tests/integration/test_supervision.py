@@ -19,6 +19,18 @@ from tidewatt.sdk.load import load
 ProcessesOf = Callable[[Client], list[psutil.Process]]
 PATIENCE_S = 30.0
 
+LEARN = """
+import torch
+@tw.training(checkpoint_every="1 h")
+def learn(run):
+    model = torch.nn.Linear(4, 1)
+    run.track(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    for (x,) in run.batches((torch.randn(64, 4),), size=1, epochs=60):
+        run.step(model(x).square().mean())
+    return "learned"
+"""
+"""A training of 3,840 short steps that saves nothing unless it is asked to leave."""
+
 
 def submit(client: Client, source: str, workers: WorkerRange | None = None, **arguments: object) -> str:
     """Write a file with one function and submit it."""
@@ -86,17 +98,7 @@ def test_an_import_that_starts_threads_spoils_no_fork(
 
 
 def test_a_held_job_rests_until_it_is_resumed(client: Client) -> None:
-    source = """
-import torch
-@tw.training(checkpoint_every="10 s")
-def learn(run):
-    model = torch.nn.Linear(4, 1)
-    run.track(model, torch.optim.SGD(model.parameters(), lr=0.1))
-    for (x,) in run.batches((torch.randn(64, 4),), size=1, epochs=60):
-        run.step(model(x).square().mean())
-    return "learned"
-"""
-    job = submit(client, source)
+    job = submit(client, LEARN)
     for update in client.follow(job):
         if update.state is State.RUNNING:
             break
@@ -133,17 +135,7 @@ def learn(run):
 def test_what_a_worker_saved_when_its_supervisor_was_killed_is_not_done_again(
     client: Client, processes_of: ProcessesOf
 ) -> None:
-    source = """
-import torch
-@tw.training(checkpoint_every="1 h")
-def learn(run):
-    model = torch.nn.Linear(4, 1)
-    run.track(model, torch.optim.SGD(model.parameters(), lr=0.1))
-    for (x,) in run.batches((torch.randn(64, 4),), size=1, epochs=60):
-        run.step(model(x).square().mean())
-    return "learned"
-"""
-    job = submit(client, source)
+    job = submit(client, LEARN)
     for update in client.follow(job):
         if update.step > 0:
             break
