@@ -1,13 +1,15 @@
 """Everything as soon as possible, earliest deadline first: the fastest schedule, and the safety net."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tidewatt.domain.plan import Assignment, Plan
-from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.domain.units import DAY_S
 from tidewatt.policy.prices import Prices
-from tidewatt.policy.room import Room, Window, permitted, windows
+from tidewatt.policy.room import permitted, widest, windows
 
 _HORIZON_S = 14 * DAY_S
 _FOREVER = float("inf")
@@ -15,12 +17,12 @@ _FOREVER = float("inf")
 
 @dataclass(slots=True)
 class _Going:
-    """How far a job has come in the schedule that is being made."""
+    """How far a job has come in the schedule being made; ``place`` is that of its site, -1 for none."""
 
     job: JobView
     left_s: float
     speedup: tuple[float, ...]
-    site: str | None
+    place: int
     workers: int
     finish_at: float = _FOREVER
     assignments: list[Assignment] = field(default_factory=list[Assignment])
@@ -50,51 +52,78 @@ def finish_times(snapshot: Snapshot, *, careful: bool) -> dict[str, float]:
 
 
 def _schedule(snapshot: Snapshot, *, careful: bool) -> list[_Going]:
-    room, prices = Room(snapshot.sites), Prices(snapshot)
-    goings = [_begin(job, careful=careful) for job in sorted(snapshot.jobs, key=urgency)]
-    for window in windows(snapshot, snapshot.now + _HORIZON_S):
-        if all(going.left_s <= 0 for going in goings):
-            break
-        for going in goings:
-            if going.left_s > 0:
-                _advance(going, snapshot, room, prices, window)
+    field = _Field(snapshot)
+    goings = [field.begin(job, careful=careful) for job in sorted(snapshot.jobs, key=urgency)]
+    for going in goings:  # what comes later in this order never takes room from what came before
+        field.run(going)
     return goings
 
 
-def _begin(job: JobView, *, careful: bool) -> _Going:
-    remaining = job.remaining
-    left = _FOREVER if remaining is None else remaining.high_s if careful else remaining.expected_s
-    speedup = job.safe_speedup if careful else job.speedup
-    return _Going(job, left, speedup, job.running_on, job.running_workers)
+class _Field:
+    """Windows, free processors and the order of sites by price, as plain lists: they are read one by one."""
 
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._windows = windows(snapshot, snapshot.now + _HORIZON_S)
+        self._places = {site.name: place for place, site in enumerate(snapshot.sites)}
+        self._free = [[site.cpus] * len(self._windows) for site in snapshot.sites]
+        starts = np.array([window.start_at for window in self._windows])
+        self._prices = Prices(snapshot).table(snapshot.sites, starts)
+        self._orders: dict[tuple[str, ...], list[list[int]]] = {}
 
-def _advance(going: _Going, snapshot: Snapshot, room: Room, prices: Prices, window: Window) -> None:
-    """Let a job run through one window where it is fastest, at the cheapest of equals."""
-    job = going.job
-    best = max(
-        permitted(job, snapshot),
-        key=lambda s: (_speed(going, s, room, window), s.name == going.site, -prices.at(s, window.start_at)),
-        default=None,
-    )
-    if best is None:
-        return
-    count = room.fastest(job, best, window, going.speedup)
-    if count and not job.suspendable and going.workers and best.name == going.site:
-        count = max(going.workers, job.least)
-    if not count:
-        going.site, going.workers = None, 0
-        return
-    restart = 0.0 if (going.site, going.workers) == (best.name, count) else job.restart_s
-    done = going.speedup[count - 1] * max(0.0, window.length_s - restart)
-    assignment = Assignment(job.id, best.name, count, window.start_at, window.end_at)
-    room.take(job, assignment, window)
-    going.assignments.append(assignment)
-    if done >= going.left_s:
-        going.finish_at = window.start_at + restart + going.left_s / going.speedup[count - 1]
-    going.left_s -= done
-    going.site, going.workers = best.name, count
+    def begin(self, job: JobView, *, careful: bool) -> _Going:
+        """A job as it is now."""
+        remaining = job.remaining
+        left = _FOREVER if remaining is None else remaining.high_s if careful else remaining.expected_s
+        speedup = job.safe_speedup if careful else job.speedup
+        place = -1 if job.running_on is None else self._places.get(job.running_on, -1)
+        return _Going(job, left, speedup, place, job.running_workers)
 
+    def run(self, going: _Going) -> None:
+        """Let a job run in each window where it is fastest, at the cheapest of equals, until it is done."""
+        job, order = going.job, self._order(going.job)
+        bound = not job.suspendable and going.workers > 0 and going.place >= 0
+        for number, window in enumerate(self._windows):
+            if going.left_s <= 0:
+                return
+            if bound:
+                place, count = going.place, max(going.workers, job.least)
+            else:
+                place, count = self._best(going, number, order[number])
+            if not count:
+                going.place, going.workers = -1, 0
+                continue
+            restart = 0.0 if (going.place, going.workers) == (place, count) else job.restart_s
+            speed = going.speedup[count - 1]
+            done = speed * max(0.0, window.length_s - restart)
+            self._free[place][number] -= count * job.cpus_per_worker
+            name = self._snapshot.sites[place].name
+            going.assignments.append(Assignment(job.id, name, count, window.start_at, window.end_at))
+            if done >= going.left_s:
+                going.finish_at = window.start_at + restart + going.left_s / speed
+            going.left_s -= done
+            going.place, going.workers = place, count
 
-def _speed(going: _Going, site: Site, room: Room, window: Window) -> float:
-    count = room.fastest(going.job, site, window, going.speedup)
-    return going.speedup[count - 1] if count else 0.0
+    def _best(self, going: _Going, number: int, order: Sequence[int]) -> tuple[int, int]:
+        """The site and worker count that get most done: the site that it is at, or the cheapest of equals."""
+        job, here = going.job, going.place
+        best, best_count, best_speed = -1, 0, 0.0
+        for place in (here, *order) if here in order else order:
+            fit = min(job.most, self._free[place][number] // job.cpus_per_worker)
+            if fit < job.least:
+                continue
+            count = widest(job.least, fit, going.speedup)
+            speed = going.speedup[count - 1]
+            if speed > best_speed:
+                best, best_count, best_speed = place, count, speed
+            if fit == job.most:  # nowhere is it faster
+                break
+        return best, best_count
+
+    def _order(self, job: JobView) -> list[list[int]]:
+        """For each window the places that a job may run at, cheapest first."""
+        if job.zones not in self._orders:
+            places = np.array([self._places[s.name] for s in permitted(job, self._snapshot)], dtype=np.int64)
+            by_price = np.argsort(self._prices[places], axis=0, kind="stable")
+            self._orders[job.zones] = places[by_price].T.tolist()
+        return self._orders[job.zones]

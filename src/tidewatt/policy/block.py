@@ -1,37 +1,69 @@
 """Schedules in one piece: one site, one worker count, from some window until the work is done."""
 
-from collections.abc import Iterator
+import numpy as np
 
-from tidewatt.domain.plan import Assignment
-from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView
-from tidewatt.policy.market import Market, Schedule
-from tidewatt.policy.room import Window
+from tidewatt.policy.market import LEAN, Floats, Ints, Market, Outlay, Schedule, Span
+
+_ROUNDING = 1e-9
+_ROUNDING_S = 1e-6
+"""Instants are told in seconds since 1970, which a float holds to a few tenths of a microsecond."""
 
 
-def blocks(job: JobView, work_s: float, span: list[Window], market: Market, most: int) -> Iterator[Schedule]:
-    """Every block of at most so many workers that holds the work within the windows given."""
-    for site in market.sites(job):
-        for count in range(job.least, most + 1):
-            for first in range(len(span)):
-                block = _block(job, work_s, span[first:], site, count, market)
-                if block:
-                    yield block
+def cheapest_block(
+    job: JobView, work_s: float, span: Span, market: Market, most: int
+) -> tuple[Outlay, Schedule] | None:
+    """The block of at most so many workers that costs least of those that hold the work, None if none does.
+
+    A block that starts with a window at ``s`` ends at ``s + restart + work / speed``, whatever the prices;
+    what it costs is the integral of the price between, worked out for all starts and sites at once.
+    Of equals the first site, the fewest workers and the earliest start are taken.
+    """
+    if not len(span):
+        return None
+    places = market.places(job)
+    prices, fit = market.prices[places, : len(span)], market.most(job, len(span))
+    paid = np.zeros((places.size, len(span) + 1))
+    np.cumsum(prices * span.lengths, axis=1, out=paid[:, 1:])
+    starts, here = span.starts, market.running_at(job)
+    costs = np.full((places.size, most - job.least + 1, len(span)), np.inf)
+    for count in range(job.least, most + 1):
+        speed, watts = job.speedup[count - 1], job.watts[count - 1]
+        ends = starts + work_s / speed + job.restart_s
+        last = np.minimum(np.searchsorted(span.ends, ends, side="left"), len(span) - 1)
+        into = ends - span.starts[last]
+        cost = watts * (paid[:, last] + prices[:, last] * into - paid[:, :-1])
+        full = np.zeros_like(paid, dtype=np.int64)
+        np.cumsum(fit < count, axis=1, out=full[:, 1:])
+        held = (ends <= span.ends[-1] + _ROUNDING_S) & (full[:, last + 1] == full[:, :-1])
+        costs[:, count - job.least] = np.where(held, cost, np.inf)
+        if job.running_workers == count and here in places:
+            place = int(np.flatnonzero(places == here)[0])
+            costs[place, count - job.least, 0] = _going_on(
+                work_s / speed, watts, prices[place], full[place], span
+            )
+    best = int(costs.argmin())
+    if not np.isfinite(costs.flat[best]):
+        return None
+    site, rest = divmod(best, costs[0].size)
+    step, first = divmod(rest, len(span))
+    count = job.least + step
+    carried_on = first == 0 and (int(places[site]), count) == (here, job.running_workers)
+    lasts = work_s / job.speedup[count - 1] + (0.0 if carried_on else job.restart_s)
+    last = min(int(np.searchsorted(span.ends, starts[first] + lasts, side="left")), len(span) - 1)
+    windows = np.arange(first, last + 1)
+    schedule = Schedule(windows, np.full_like(windows, places[site]), np.full_like(windows, count))
+    return Outlay(float(costs.flat[best]), finishes=True), schedule
 
 
-def _block(
-    job: JobView, work_s: float, span: list[Window], site: Site, count: int, market: Market
-) -> Schedule:
-    """Consecutive windows from the first on that hold the work, or none if they cannot."""
-    carried_on = (job.running_on, job.running_workers) == (site.name, count)
-    present = span[0].start_at == market.snapshot.now
-    left = work_s + (0.0 if carried_on and present else job.restart_s * job.speedup[count - 1])
-    result: Schedule = []
-    for window in span:
-        if market.room.workers(job, site, window) < count:
-            return []
-        result.append((window, Assignment(job.id, site.name, count, window.start_at, window.end_at)))
-        left -= job.speedup[count - 1] * window.length_s
-        if left <= 0:
-            return result
-    return []
+def _going_on(lasts_s: float, watts: float, prices: Floats, full: Ints, span: Span) -> float:
+    """What it costs to go on as now until the work is done: no restart, and a little less for staying."""
+    lengths = span.lengths
+    done = np.cumsum(lengths)
+    last = int(np.searchsorted(done, lasts_s * (1 - _ROUNDING), side="left"))
+    if last == done.size or full[last + 1] > 0:
+        return float("inf")
+    busy = lengths[: last + 1].copy()
+    busy[-1] = lasts_s - (done[last - 1] if last else 0.0)
+    busy[0] *= 1 - LEAN
+    return float(watts * (prices[: last + 1] * busy).sum())

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tidewatt.domain.plan import Plan
+from tidewatt.domain.plan import Assignment, Plan
 from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
 from tidewatt.policy import asap
 from tidewatt.policy.room import windows
@@ -18,24 +18,24 @@ def late(snapshot: Snapshot) -> frozenset[str]:
     )
 
 
-def keeps_deadlines(plan: Plan, snapshot: Snapshot) -> bool:
-    """Whether running flat out after the first window would still meet every deadline that can be met.
+def made_late(plan: Plan, snapshot: Snapshot, already: frozenset[str]) -> frozenset[str]:
+    """Jobs that would miss their deadline even if they ran flat out after the first window of the plan.
 
-    Jobs that are late already do not count: nothing is gained by giving up the others for them.
+    Those that are late ``already`` do not count: nothing is gained by giving up the others for them.
     """
-    return late(_after_first_window(plan, snapshot)) <= late(snapshot)
+    return late(_after_first_window(plan, snapshot)) - already
 
 
 def _after_first_window(plan: Plan, snapshot: Snapshot) -> Snapshot:
     """The snapshot as it will be when the first window has gone by as planned."""
     first = windows(snapshot, float("inf"), most=1)[0]
-    jobs = [_advanced(job, plan, first.start_at, first.length_s) for job in snapshot.jobs]
+    planned = {a.job_id: a for a in plan.assignments if a.start_at <= first.start_at < a.end_at}
+    jobs = [_advanced(job, planned.get(job.id), first.length_s) for job in snapshot.jobs]
     return replace(snapshot, now=first.end_at, jobs=tuple(job for job in jobs if job is not None))
 
 
-def _advanced(job: JobView, plan: Plan, start_at: float, length_s: float) -> JobView | None:
+def _advanced(job: JobView, assignment: Assignment | None, length_s: float) -> JobView | None:
     """A job after the window, or None if it has ended."""
-    assignment = plan.current(job.id, start_at)
     if assignment is None:
         return replace(job, running_on=None, running_workers=0)
     carried_on = (job.running_on, job.running_workers) == (assignment.site, assignment.workers)

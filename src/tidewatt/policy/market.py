@@ -1,45 +1,120 @@
-"""What a job may choose from: windows before its deadline, free processors in them, and prices."""
+"""What jobs may choose from: windows, free processors in them and prices, for every site."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tidewatt.domain.plan import Assignment
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
+from tidewatt.domain.units import DAY_S
 from tidewatt.policy.prices import Prices
-from tidewatt.policy.room import Room, Window, permitted, windows
+from tidewatt.policy.room import permitted, windows
 
 LEAN = 0.02
 """Nearly equal prices are no reason to stop or to change: so much is taken off what goes on as it is."""
-Schedule = list[tuple[Window, Assignment]]
-"""Assignments in order of time, each with the window that it fills."""
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_LEAST_HORIZON_S = 14 * DAY_S
+_ENOUGH = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Schedule:
+    """What one job does, a site (by its place in the market) and a worker count for each window, in order."""
+
+    windows: Ints
+    sites: Ints
+    workers: Ints
+
+    def __len__(self) -> int:
+        """In how many windows it runs."""
+        return self.windows.size
+
+
+NOTHING = Schedule(*(np.empty(0, dtype=np.int64) for _ in range(3)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """The first windows of a market, the last one cut off where a job's deadline falls into it."""
+
+    starts: Floats
+    ends: Floats
+
+    @property
+    def lengths(self) -> Floats:
+        """Seconds of each."""
+        return self.ends - self.starts
+
+    def __len__(self) -> int:
+        """How many windows."""
+        return self.starts.size
 
 
 class Market:
-    """One snapshot's windows, room and prices; jobs that come first take their room away from the others."""
+    """One snapshot's windows, room and prices; jobs that come first take their room away from the others.
+
+    ``prices`` and ``free`` have a row for each site of the snapshot and a column for each window.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.room = Room(snapshot.sites)
-        self.prices = Prices(snapshot)
+        self.known = Prices(snapshot).known
+        self._spans: dict[float, Span] = {}
+        self._permitted: dict[tuple[str, ...], Ints] = {}
+        self._places = {site.name: place for place, site in enumerate(snapshot.sites)}
+        span = windows(snapshot, snapshot.now + _LEAST_HORIZON_S)
+        last = max((j.deadline_at for j in snapshot.jobs if j.deadline_at is not None), default=0.0)
+        if last > span[-1].end_at:
+            span = windows(snapshot, last)
+        # Hours are whole here, so that a deadline is what cuts one off, and nothing else.
+        whole = windows(snapshot, float("inf"), most=len(span))
+        self._all = Span(np.array([w.start_at for w in whole]), np.array([w.end_at for w in whole]))
+        self.prices = Prices(snapshot).table(snapshot.sites, self._all.starts)
+        cpus = np.array([site.cpus for site in snapshot.sites], dtype=np.int64)
+        self.free: Ints = np.repeat(cpus[:, None], len(whole), axis=1)
 
     def sites(self, job: JobView) -> list[Site]:
         """Sites that the job may run on."""
-        return permitted(job, self.snapshot)
+        return [self.snapshot.sites[place] for place in self.places(job)]
 
-    def windows(self, until: float) -> list[Window]:
-        """Windows from now on; the last one is cut off."""
-        return windows(self.snapshot, until)
+    def places(self, job: JobView) -> Ints:
+        """The places of those sites among all of the snapshot."""
+        if job.zones not in self._permitted:
+            places = [self._places[site.name] for site in permitted(job, self.snapshot)]
+            self._permitted[job.zones] = np.array(places, dtype=np.int64)
+        return self._permitted[job.zones]
 
-    def present(self) -> Window:
-        """The window that has begun."""
-        return windows(self.snapshot, float("inf"), most=1)[0]
+    def running_at(self, job: JobView) -> int:
+        """The place of the site that a job runs on now, -1 if it does not run or the site is gone."""
+        return -1 if job.running_on is None else self._places.get(job.running_on, -1)
 
-    def take(self, job: JobView, schedule: Schedule) -> list[Assignment]:
-        """Reserve the room of a schedule and return its assignments."""
-        for window, assignment in schedule:
-            self.room.take(job, assignment, window)
-        return [assignment for _, assignment in schedule]
+    def span(self, until: float | None = None) -> Span:
+        """Windows from now until an instant, or all there are."""
+        if until is None:
+            return self._all
+        if until not in self._spans:
+            count = int(np.searchsorted(self._all.starts, until, side="left"))
+            ends = np.minimum(self._all.ends[:count], until)
+            self._spans[until] = Span(self._all.starts[:count], ends)
+        return self._spans[until]
+
+    def most(self, job: JobView, count: int) -> Ints:
+        """The most workers that fit at each permitted site in the first windows; 0 if too few do."""
+        fit = np.minimum(self.free[self.places(job), :count] // job.cpus_per_worker, job.most)
+        return np.where(fit >= job.least, fit, 0)
+
+    def take(self, job: JobView, schedule: Schedule, until: float | None = None) -> list[Assignment]:
+        """Reserve the room of a schedule and return its assignments, cut off at ``until``."""
+        self.free[schedule.sites, schedule.windows] -= schedule.workers * job.cpus_per_worker
+        starts, ends = self._all.starts[schedule.windows], self._all.ends[schedule.windows]
+        if until is not None:
+            ends = np.where(starts < until, np.minimum(ends, until), ends)
+        names = [self.snapshot.sites[place].name for place in schedule.sites.tolist()]
+        rows = zip(names, schedule.workers.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        return [Assignment(job.id, *row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +125,37 @@ class Outlay:
     finishes: bool
 
 
-def outlay(job: JobView, work_s: float, schedule: Schedule, market: Market) -> Outlay:
+def restarts(job: JobView, schedule: Schedule, market: Market) -> NDArray[np.bool_]:
+    """In which windows of a schedule the job would be started, moved or resized."""
+    if not len(schedule):
+        return np.zeros(0, dtype=np.bool_)
+    again = np.empty(len(schedule), dtype=np.bool_)
+    again[1:] = (np.diff(schedule.windows) != 1) | (np.diff(schedule.sites) != 0)
+    again[1:] |= np.diff(schedule.workers) != 0
+    again[0] = (schedule.windows[0], schedule.sites[0], schedule.workers[0]) != (
+        0,
+        market.running_at(job),
+        job.running_workers,
+    )
+    return again
+
+
+def outlay(job: JobView, work_s: float, schedule: Schedule, span: Span, market: Market) -> Outlay:
     """Walk through a schedule with so much work to do; every start and change of count costs its time."""
-    left, cost = work_s, 0.0
-    doing: tuple[str | None, int] = (job.running_on, job.running_workers)
-    until = market.snapshot.now
-    sites = {site.name: site for site in market.snapshot.sites}
-    for window, assignment in schedule:
-        carried_on = doing == (assignment.site, assignment.workers) and until == window.start_at
-        restart_s = 0.0 if carried_on else job.restart_s
-        speed = job.speedup[assignment.workers - 1]
-        busy_s = min(window.length_s, restart_s + left / speed)
-        price = market.prices.at(sites[assignment.site], window.start_at)
-        if carried_on and window.start_at == market.snapshot.now:
-            price *= 1 - LEAN
-        cost += price * job.watts[assignment.workers - 1] * busy_s
-        left -= speed * max(0.0, busy_s - restart_s)
-        doing, until = (assignment.site, assignment.workers), window.end_at
-        if left <= 0:
-            return Outlay(cost, finishes=True)
-    return Outlay(cost, finishes=left <= work_s * 1e-9)
-
-
-def cheapest(job: JobView, work_s: float, schedules: Sequence[Schedule], market: Market) -> Schedule | None:
-    """The schedule that costs least of those that finish the work, None if none does; the first of equals."""
-    priced = [(outlay(job, work_s, schedule, market), schedule) for schedule in schedules]
-    finishing = [(o.cost, schedule) for o, schedule in priced if o.finishes]
-    return min(finishing, key=lambda pair: pair[0])[1] if finishing else None
+    if not len(schedule):
+        return Outlay(0.0, finishes=work_s <= 0)
+    again = restarts(job, schedule, market)
+    lengths = span.lengths[schedule.windows]
+    started = np.where(again, job.restart_s, 0.0)
+    speed = np.array(job.speedup)[schedule.workers - 1]
+    done = np.cumsum(speed * np.maximum(0.0, lengths - started))
+    price = market.prices[schedule.sites, schedule.windows] * np.array(job.watts)[schedule.workers - 1]
+    if not again[0]:
+        price[0] *= 1 - LEAN
+    last = int(np.searchsorted(done, work_s * (1 - _ENOUGH), side="left"))
+    if last == done.size:
+        return Outlay(float((price * lengths).sum()), finishes=False)
+    before = float(done[last - 1]) if last else 0.0
+    busy = min(float(lengths[last]), float(started[last]) + (work_s - before) / float(speed[last]))
+    cost = float((price[:last] * lengths[:last]).sum()) + float(price[last]) * busy
+    return Outlay(cost, finishes=True)

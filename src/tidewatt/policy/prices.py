@@ -1,8 +1,14 @@
 """What a window at a site costs: forecast intensity times overhead of the site."""
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from tidewatt.domain.signal import Forecast
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.units import HOUR_S
 
 _UNKNOWN_G = 5000.0
 """gCO2e/kWh; the dirtiest grids have about 1,000."""
@@ -29,6 +35,21 @@ class Prices:
         window = forecast.at(instant)
         mean = window.mean if window else _mean(forecast)
         return mean * site.pue
+
+    def table(self, sites: Sequence[Site], starts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The prices of sites (rows) in windows that begin at ``starts`` (columns), as ``at`` has them."""
+        rows = [self._row(site, starts) for site in sites]
+        return np.array(rows).reshape(len(rows), starts.size)
+
+    def _row(self, site: Site, starts: NDArray[np.float64]) -> NDArray[np.float64]:
+        forecast = self._forecasts.get(site.zone)
+        if forecast is None or not forecast.windows:
+            return np.full(starts.size, _UNKNOWN_G * site.pue)
+        begins = np.array([w.start_at for w in forecast.windows])
+        means = np.array([w.mean for w in forecast.windows])
+        index = np.searchsorted(begins, starts, side="right") - 1
+        inside = (index >= 0) & (starts < begins[index] + HOUR_S)
+        return np.where(inside, means[index], _mean(forecast)) * site.pue
 
 
 def _mean(forecast: Forecast) -> float:

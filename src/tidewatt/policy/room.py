@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tidewatt.domain.plan import Assignment
 from tidewatt.domain.site import Site
@@ -39,6 +40,12 @@ def windows(snapshot: Snapshot, until: float, most: int | None = None) -> list[W
     return result
 
 
+@lru_cache(maxsize=65_536)
+def widest(least: int, most: int, speedup: tuple[float, ...]) -> int:
+    """The worker count of those given that gets most done, the smallest of equals; 0 if there is none."""
+    return max(range(least, most + 1), key=lambda n: (speedup[n - 1], -n), default=0)
+
+
 class Room:
     """Free processors for each site and window."""
 
@@ -54,8 +61,7 @@ class Room:
 
     def fastest(self, job: JobView, site: Site, window: Window, speedup: tuple[float, ...]) -> int:
         """The worker count that fits and gets most done, which need not be the largest; 0 if none fits."""
-        most = self.workers(job, site, window)
-        return max(range(job.least, most + 1), key=lambda n: (speedup[n - 1], -n), default=0)
+        return widest(job.least, self.workers(job, site, window), speedup)
 
     def take(self, job: JobView, assignment: Assignment, window: Window) -> None:
         """Reserve what an assignment needs."""
