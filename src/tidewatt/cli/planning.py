@@ -21,6 +21,7 @@ from tidewatt.cli.session import open_client
 from tidewatt.domain.estimate import Estimate
 from tidewatt.domain.units import HOUR_S, format_duration
 from tidewatt.policy import admission
+from tidewatt.policy.limits import Limit, Limitation, limitations
 from tidewatt.report.figures import amount, percent, span
 from tidewatt.sdk.client import Client, Proposal
 
@@ -137,6 +138,7 @@ def _sentences(proposal: Proposal, expected: Expectation) -> list[str]:
         lines.append(f"Expected: done {words.hour(expected.planned.end_at)}, {_carbon(expected.planned)}.")
         lines.append(f"Starting now: {_alternative(expected.now)}.")
         lines.append(_saved(expected.saved))
+        lines.append(_limited(_limitations(proposal)))
         lines.append(
             "Note: grams are by a MODEL of busy processors and watts; the saving does not depend on it."
         )
@@ -176,6 +178,25 @@ def _saved(saved: Saving | Unknown | None) -> str:
     )
 
 
+def _limitations(proposal: Proposal) -> tuple[Limitation, ...]:
+    return limitations(proposal.snapshot, proposal.job.id, proposal.plan)
+
+
+_LIFTED = {
+    Limit.DEADLINE: "a deadline a day later would save {} more",
+    Limit.RESIDENCY: "running in any zone with a site would save {} more",
+    Limit.CAPACITY: "more free processors would save {} more",
+    Limit.FLAT_GRID: "the grid is flat: its hours differ by {} before the deadline",
+}
+
+
+def _limited(found: tuple[Limitation, ...]) -> str:
+    if not found:
+        return "Limited by: nothing that would change it by a hundredth."
+    said = (_LIFTED[each.limit].format(percent(each.share)) for each in found)
+    return f"Limited by: {'; '.join(said)}."
+
+
 def _values(proposal: Proposal, expected: Expectation) -> dict[str, object]:
     job, saved = proposal.job, expected.saved
     share = saved.share if isinstance(saved, Saving) else None
@@ -192,6 +213,9 @@ def _values(proposal: Proposal, expected: Expectation) -> dict[str, object]:
         "planned": _course_values(expected.planned),
         "starting_now": None if expected.now is None else _course_values(expected.now),
         "expected_saving_percent": None if share is None else _estimate(share, 100.0),
+        "limited_by": [
+            {"limit": each.limit.value, "percent": 100.0 * each.share} for each in _limitations(proposal)
+        ],
         "degraded": degradations(proposal.snapshot.forecasts),
     }
 

@@ -42,18 +42,18 @@ def cheapest_block(
             costs[place, count - job.least, 0] = _going_on(
                 work_s / speed, watts, prices[place], full[place], span
             )
-    best = int(costs.argmin())
-    if not np.isfinite(costs.flat[best]):
+    best, least = int(costs.argmin()), float(costs.min())
+    if not np.isfinite(least):
         return None
-    site, rest = divmod(best, costs[0].size)
-    step, first = divmod(rest, len(span))
+    site, step = best // (costs.shape[1] * len(span)), best // len(span) % costs.shape[1]
+    first = best % len(span)
     count = job.least + step
     carried_on = first == 0 and (int(places[site]), count) == (here, job.running_workers)
     lasts = work_s / job.speedup[count - 1] + (0.0 if carried_on else job.restart_s)
-    last = min(int(np.searchsorted(span.ends, starts[first] + lasts, side="left")), len(span) - 1)
-    windows = np.arange(first, last + 1)
+    final = min(int(np.searchsorted(span.ends, float(starts[first]) + lasts, side="left")), len(span) - 1)
+    windows = np.arange(first, final + 1)
     schedule = Schedule(windows, np.full_like(windows, places[site]), np.full_like(windows, count))
-    return Outlay(float(costs.flat[best]), finishes=True), schedule
+    return Outlay(least, finishes=True), schedule
 
 
 def _going_on(lasts_s: float, watts: float, prices: Floats, full: Ints, span: Span) -> float:

@@ -112,9 +112,12 @@ class Market:
         starts, ends = self._all.starts[schedule.windows], self._all.ends[schedule.windows]
         if until is not None:
             ends = np.where(starts < until, np.minimum(ends, until), ends)
-        names = [self.snapshot.sites[place].name for place in schedule.sites.tolist()]
-        rows = zip(names, schedule.workers.tolist(), starts.tolist(), ends.tolist(), strict=True)
-        return [Assignment(job.id, *row) for row in rows]
+        places: list[int] = schedule.sites.tolist()
+        names = [self.snapshot.sites[place].name for place in places]
+        counts: list[int] = schedule.workers.tolist()
+        intervals: list[tuple[float, float]] = list(zip(starts.tolist(), ends.tolist(), strict=True))
+        rows = zip(names, counts, intervals, strict=True)
+        return [Assignment(job.id, name, count, *interval) for name, count, interval in rows]
 
 
 @dataclass(frozen=True, slots=True)
