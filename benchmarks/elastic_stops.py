@@ -90,20 +90,24 @@ def stalls(engine: LocalEngine, folder: Path, n: int, megabytes: int) -> Iterato
     job.start(path=str(path), megabytes=megabytes, checkpoints=n)
     job.end()
     stamps = _read(path)
-    turns = [s for s in stamps if s.what in ("step", "turn", "write begins")]
+    turns = [s for s in stamps if s.what in ("step", "turn", "copy begins")]
     usual = median([b.at - a.at for a, b in pairwise(turns) if (a.what, b.what) == ("step", "turn")])[0]
     stops = [
         (a.at, b.at)
-        for a, write, b in zip(turns, turns[1:], turns[2:], strict=False)
-        if (a.what, write.what, b.what) == ("step", "write begins", "turn")
+        for a, copy, b in zip(turns, turns[1:], turns[2:], strict=False)
+        if (a.what, copy.what, b.what) == ("step", "copy begins", "turn")
     ]
     stood = [1000 * (b - a - usual) for a, b in stops]
-    written = [1000 * _during(stamps, a, b, "write") for a, b in stops]
+    copied = [1000 * _during(stamps, a, b, "copy") for a, b in stops]
+    writes = [s.at for s in stamps if s.what in ("write begins", "write ends")]
+    written = [1000 * (b - a) for a, b in zip(writes[::2], writes[1::2], strict=True)]
     floors = [stamp.at for stamp in stamps if stamp.what.startswith("floor")]
     floor = median([1000 * (b - a) for a, b in zip(floors[::2], floors[1::2], strict=True)])[0]
     source = f"step to next turn, {megabytes} MB of state; peer: torch.save to a file, no fsync"
     yield _figure("checkpoint_stall_ms", source, stood, floor, "ms", 0)
-    yield _figure("checkpoint_write_ms", "of it: hash, write, fsync, rename", written, None, "ms", 0)
+    yield _figure("checkpoint_copy_ms", "of it: the copy of the state in memory", copied, None, "ms", 0)
+    source = "beside the loop: serialise, hash, write, fsync, rename"
+    yield _figure("checkpoint_write_ms", source, written, None, "ms", 0)
 
 
 def _read(path: Path) -> list[_Stamp]:

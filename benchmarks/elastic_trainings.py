@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 from typing_extensions import override
 
 import tidewatt as tw
+from tidewatt.elastic.staging import Staging
 from tidewatt.runtime import checkpoint
 
 SMALL_STEPS = 60
@@ -178,7 +179,7 @@ def stamps(path: str, rank: int) -> Iterator[Stamp]:
 
 
 def watch_files(stamp: Stamp) -> Counter[str]:
-    """Note when checkpoints begin and end to be written and read; how many of each is kept up to date.
+    """Note when states are copied and checkpoints written and read; how many of each is kept up to date.
 
     The trainer looks these functions up by their module each time, so that this worker alone is changed.
     """
@@ -193,6 +194,12 @@ def watch_files(stamp: Stamp) -> Counter[str]:
 
     checkpoint.write = partial(noted, "write", checkpoint.write)
     checkpoint.read_newest = partial(noted, "read", checkpoint.read_newest)
+    copy = Staging.copy
+
+    def copied(self: Staging, state: Any) -> Any:  # noqa: ANN401 - the same
+        return noted("copy", copy, self, state)
+
+    Staging.copy = copied  # type: ignore[method-assign]  # as above, this worker's alone
     return done
 
 

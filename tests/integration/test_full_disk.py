@@ -20,14 +20,14 @@ from tidewatt.runtime import checkpoint
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    checkpoint.write(Path(sys.argv[1]), 2, 1, bytes(200_000))
+    checkpoint.write(Path(sys.argv[1]), 2, 1, lambda sink: sink.write(bytes(200_000)))
 except OSError as error:
     print("refused", error.strerror)
 """
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_old_one_and_no_part_of_itself(tmp_path: Path) -> None:
-    before = checkpoint.write(tmp_path, 1, 1, b"whole")
+    before = checkpoint.write(tmp_path, 1, 1, lambda sink: sink.write(b"whole"))
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=True
     )

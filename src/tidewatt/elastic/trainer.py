@@ -5,8 +5,10 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +16,12 @@ from torch.optim import Optimizer
 
 from tidewatt.domain.ledger import Phase
 from tidewatt.elastic import exchange
+from tidewatt.elastic.background import Background
 from tidewatt.elastic.contribution import Layout
 from tidewatt.elastic.feed import Schedule, Share, Source
 from tidewatt.elastic.interval import Interval
 from tidewatt.elastic.seeds import seed_everything
+from tidewatt.elastic.staging import Staging
 from tidewatt.elastic.tree import Accumulator, Node, shards_of
 from tidewatt.errors import UsageError
 from tidewatt.ports import Order
@@ -55,6 +59,9 @@ class Trainer:
         self._loss: Tensor | None = None
         self._sum = Accumulator[Tensor](torch.Tensor.add_)
         self._checkpoints = Interval(order.function.checkpoint_every_s)
+        self._staging = Staging()
+        self._writing = Background[_Save]()
+        reporter.charge_beside(self._writing.cpu_s)
         self._clip_norm: float | None = None
         self._parts: dict[str, Any] = {}
         self._layout: Layout | None = None
@@ -175,12 +182,14 @@ class Trainer:
             self._parts["scheduler"].step()
         self._step += 1
         self._reporter.progress(self._step, self._stage_began + schedule.total, self._loss)
-        last = step + 1 == schedule.total
-        if leave and not last:
+        if self._rank == 0:
+            self._tell(self._writing.take())
+        if leave and step + 1 < schedule.total:
             self._leave()
-        elif self._rank == 0 and (last or self._checkpoints.due()):
+        elif self._rank == 0 and step + 1 == schedule.total:
             self._save(Phase.CHECKPOINT)
-            self._checkpoints.begin()  # after the writing: a slow disk must not have every step saved
+        elif self._rank == 0 and not self._writing.busy and self._checkpoints.due():
+            self._begin_save()
 
     def _leave(self) -> None:
         if self._rank == 0:
@@ -188,23 +197,32 @@ class Trainer:
         exchange.leave()
         raise Suspended
 
+    def _begin_save(self) -> None:
+        """Have a copy of the state written while the loop goes on."""
+        with self._reporter.during(Phase.CHECKPOINT):
+            state = self._staging.copy(self._state())
+        self._writing.begin(partial(_write, self._order, self._step, state))
+
     def _save(self, phase: Phase) -> None:
-        """Write a checkpoint; a disk that is full costs this one, never those before it."""
-        folder = Path(self._order.folder)
+        """Write a checkpoint now, after one that is still being written."""
         with self._reporter.during(phase):
-            state = {name: part.state_dict() for name, part in self._parts.items()}
-            progress = {"step": self._step, "stage": self._stage, "stage_began": self._stage_began}
-            buffer = io.BytesIO()
-            torch.save({"state": state, "progress": progress}, buffer)
-            try:
-                written = checkpoint.write(folder, self._step, self._order.token, buffer.getvalue())
-            except OSError as error:
-                self._reporter.saved(
-                    self._step, None, f"step {self._step} could not be saved: {error.strerror}"
-                )
-                return
-            checkpoint.discard(folder, _KEPT_CHECKPOINTS)
-        self._reporter.saved(self._step, written)
+            self._tell(self._writing.wait())
+            self._tell(_write(self._order, self._step, self._state()))
+
+    def _state(self) -> dict[str, Any]:
+        progress = {"step": self._step, "stage": self._stage, "stage_began": self._stage_began}
+        return {
+            "state": {name: part.state_dict() for name, part in self._parts.items()},
+            "progress": progress,
+        }
+
+    def _tell(self, save: "_Save | None") -> None:
+        """Report a checkpoint that has been written; the next is due so long after it."""
+        if save is not None:
+            self._reporter.saved(save.step, save.written, save.error)
+            if save.written is not None:  # not before it is told: what is recorded must not be deleted
+                checkpoint.discard(Path(self._order.folder), _KEPT_CHECKPOINTS)
+            self._checkpoints.begin()  # after the writing: a slow disk must not have every step saved
 
     def _restore(self, recorded: str) -> None:
         _, data = checkpoint.read_newest(Path(self._order.folder), recorded)
@@ -213,3 +231,25 @@ class Trainer:
             part.load_state_dict(saved["state"][name])
         self._resumed = saved["progress"]
         self._step = saved["progress"]["step"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """What came of writing a checkpoint of a step; ``written`` is None if it could not be."""
+
+    step: int
+    written: checkpoint.Written | None
+    error: str = ""
+
+
+def _write(order: Order, step: int, state: dict[str, Any]) -> _Save:
+    """Write a checkpoint; a disk that is full costs this one, never those before it."""
+    folder = Path(order.folder)
+    try:
+        written = checkpoint.write(
+            folder, step, order.token, lambda sink: torch.save(state, cast(IO[bytes], sink))
+        )
+    except (OSError, RuntimeError) as error:  # torch's writer turns the one into the other
+        reason = next((e.strerror for e in (error, error.__context__) if isinstance(e, OSError)), str(error))
+        return _Save(step, None, f"step {step} could not be saved: {reason}")
+    return _Save(step, written)

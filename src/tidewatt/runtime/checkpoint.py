@@ -2,8 +2,13 @@
 
 import hashlib
 import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+from typing_extensions import Buffer
 
 from tidewatt.errors import CheckpointDamaged
 
@@ -22,8 +27,37 @@ class Written:
     sha256: str
 
 
-def write(folder: Path, step: int, token: int, data: bytes) -> Written:
-    """Write a checkpoint of a job atomically and durably.
+class Sink:
+    """What a checkpoint's content is written to: a file that is hashed on its way, never held in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: Buffer) -> int:
+        """Append bytes.
+
+        Raises:
+            OSError: they do not fit.
+        """
+        view = memoryview(data)
+        self._digest.update(view)
+        self._file.write(view)
+        self.size += view.nbytes
+        return view.nbytes
+
+    def flush(self) -> None:
+        """Hand on what is buffered."""
+        self._file.flush()
+
+    def digest(self) -> bytes:
+        """The checksum of all so far."""
+        return self._digest.digest()
+
+
+def write(folder: Path, step: int, token: int, fill: Callable[[Sink], object]) -> Written:
+    """Write a checkpoint of a job atomically and durably; ``fill`` puts the content into a sink.
 
     A disk that fills up leaves the checkpoints written before untouched and no part of this one.
 
@@ -33,9 +67,13 @@ def write(folder: Path, step: int, token: int, data: bytes) -> Written:
     place = folder / _FOLDER
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = place / f"step-{step:012d}.{token}.ckpt"
-    digest = hashlib.sha256(data)
-    write_atomically(target, _MAGIC + digest.digest() + data)
-    return Written(str(target.relative_to(folder)), len(data), digest.hexdigest())
+    with _replacing(target) as file:
+        file.write(_MAGIC + bytes(_DIGEST_BYTES))
+        sink = Sink(file)
+        fill(sink)
+        file.seek(len(_MAGIC))
+        file.write(sink.digest())
+    return Written(str(target.relative_to(folder)), sink.size, sink.digest().hex())
 
 
 def write_atomically(target: Path, data: bytes) -> None:
@@ -44,14 +82,25 @@ def write_atomically(target: Path, data: bytes) -> None:
     Raises:
         OSError: it could not be written; the old content is still there.
     """
+    with _replacing(target) as file:
+        file.write(data)
+
+
+@contextmanager
+def _replacing(target: Path) -> Generator[BinaryIO]:
+    """A draft that takes the place of a file once the body has written it whole and it is on disk.
+
+    Raises:
+        OSError: it could not be written; the old content is still there.
+    """
     draft = target.with_name(target.name + _PART)
     try:
         with draft.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
-    except OSError:
+    except BaseException:
         draft.unlink(missing_ok=True)
         raise
     descriptor = os.open(target.parent, os.O_RDONLY)
@@ -96,16 +145,19 @@ def read(path: Path) -> bytes:
 
 
 def read_newest(folder: Path, recorded: str) -> tuple[str, bytes]:
-    """The recorded checkpoint, or the newest whole one before it if that is damaged or gone.
+    """The recorded checkpoint, or if that is damaged or gone the newest whole one before it, or one after it.
 
-    Any whole checkpoint of a job will do: what a step leads to does not depend on who computes it.
+    Any whole checkpoint of a job will do: what a step leads to does not depend on who computes it. One after
+    the recorded one is there if its worker was killed before it could tell of it.
 
     Raises:
         CheckpointDamaged: none is whole.
     """
-    newest = Path(recorded).name
-    older = sorted((p.name for p in (folder / _FOLDER).glob("*.ckpt") if p.name < newest), reverse=True)
-    for name in (newest, *older):
+    recorded_name = Path(recorded).name
+    names = sorted(p.name for p in (folder / _FOLDER).glob("*.ckpt") if p.name != recorded_name)
+    older = [name for name in reversed(names) if name < recorded_name]
+    newer = [name for name in names if name > recorded_name]
+    for name in (recorded_name, *older, *newer):
         try:
             return name, read(folder / _FOLDER / name)
         except (CheckpointDamaged, FileNotFoundError):

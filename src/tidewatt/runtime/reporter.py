@@ -1,7 +1,7 @@
 """A worker's side of the talk with its supervisor."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import SupportsFloat
 
@@ -24,14 +24,26 @@ class Reporter:
         self._reported = float("-inf")
         self._suspend = False
         self._metrics: dict[str, float] = {}
+        self._beside: Callable[[], float] = float
+        self._beside_s = 0.0
+
+    def charge_beside(self, cpu_s: Callable[[], float]) -> None:
+        """Charge a thread that writes checkpoints to their phase; ``cpu_s`` tells what it has used so far."""
+        self._beside = cpu_s
 
     def enter(self, phase: Phase) -> Phase:
         """Charge what follows to another phase; the phase before is returned."""
-        now = time.process_time()
-        before = self._phase
-        self._cpu_s[before] = self._cpu_s.get(before, 0.0) + now - self._since
-        self._phase, self._since = phase, now
+        beside = self._beside()
+        now, before = time.process_time(), self._phase
+        self._add(Phase.CHECKPOINT, beside - self._beside_s)
+        # The two clocks are read one after the other: what lies between must not make less of a phase.
+        self._add(before, max(0.0, now - self._since - (beside - self._beside_s)))
+        self._phase, self._since, self._beside_s = phase, now, beside
         return before
+
+    def _add(self, phase: Phase, cpu_s: float) -> None:
+        if cpu_s > 0:
+            self._cpu_s[phase] = self._cpu_s.get(phase, 0.0) + cpu_s
 
     @contextmanager
     def during(self, phase: Phase) -> Generator[None]:
