@@ -14,7 +14,13 @@ from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.messages import Fork, Message
 
 _PRELOAD = ("numpy", "torch", "torch._dynamo", "torch.utils.data", "torch.distributed")
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, and with it pandas, would start one
+}
+"""What keeps libraries from starting threads as they are loaded: a process with threads must not fork."""
 _CLOSE_PATIENCE_S = 10.0
 
 
@@ -79,5 +85,5 @@ class Nursery:
                 command,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
+                env={**os.environ, **_ONE_THREAD},
             )
