@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,7 +23,6 @@ from tidewatt.domain import world as worlds
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
 from tidewatt.errors import NewerState, UsageError
-from tidewatt.policy import cheapest
 from tidewatt.ports import Clock, Grid, Store
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _FORMAT = 1
 """Of the state folder as a whole; the database numbers its own schema."""
 _TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
+_STUCK_S = 300.0
 _READY = b"ready"
 _MOST_FAILURES = 5
 _MOMENT_S = 0.2
@@ -125,12 +126,38 @@ def open_store(home: Home) -> SqlStore:
     return SqlStore.open(home.store_url)
 
 
-def open_grid(carbon_file: str) -> Grid:
-    """The grid of a world: a file's, or the offline model."""
+def carbon_source(given: Path | str | None) -> str:
+    """What ``--carbon`` says, as a world keeps it: empty for the model, a source's name, or a whole path."""
+    from tidewatt.adapters.grids.sources import NAMES  # noqa: PLC0415 - only who asks for a grid needs it
+
+    if given is None or not str(given):
+        return ""
+    return str(given) if str(given) in NAMES else str(Path(given).absolute())
+
+
+def open_grid(carbon: str, *, forgiving: bool = False) -> Grid:
+    """The grid of a world: the offline model, a source over the network by its name, or a file.
+
+    ``forgiving`` is for those who go on with what is kept when a source refuses, such as a supervisor.
+    """
     from tidewatt.adapters.grids.file import FileGrid  # noqa: PLC0415 - numpy is slow to load, and commands that only look need none
     from tidewatt.adapters.grids.model import ModelGrid  # noqa: PLC0415 - the same
+    from tidewatt.adapters.grids.sources import NAMES  # noqa: PLC0415 - the same
 
-    return FileGrid(Path(carbon_file)) if carbon_file else ModelGrid()
+    if carbon in NAMES:
+        return _open_source(carbon, forgiving=forgiving)
+    return FileGrid(Path(carbon)) if carbon else ModelGrid()
+
+
+def _open_source(name: str, *, forgiving: bool) -> Grid:
+    from tidewatt.adapters.grids.cache import CachedGrid  # noqa: PLC0415 - the same
+    from tidewatt.adapters.grids.sources import named  # noqa: PLC0415 - the same
+
+    clock = RealClock()
+    address = os.environ.get("TIDEWATT_GRID_URL")
+    source = named(name, environment=os.environ, clock=clock, sleep=Event().wait, base_url=address)
+    folder = Path(platformdirs.user_cache_dir("tidewatt")) / "grids"
+    return CachedGrid(source, folder, clock, forgiving=forgiving)
 
 
 def sites_of(world: World | None) -> tuple[Site, ...]:
@@ -271,6 +298,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
     from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
+    from tidewatt.policy import cheapest  # noqa: PLC0415 - the same
 
     store = open_store(home)
     bell = Bell(home.socket)
@@ -282,13 +310,14 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
             Parts(
                 store=store,
                 engine=engine,
-                grid=open_grid(world.carbon_file if world else ""),
+                grid=open_grid(world.carbon_file if world else "", forgiving=True),
                 meter=best_meter(),
                 clock=clock_of(world),
                 feed=bell,
                 sites=lambda: sites_of(store.world()),
                 world=world,
                 folder=home.jobs,
+                stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
             ),
             cheapest.decide,
         )

@@ -189,3 +189,23 @@ def test_the_zygote_is_let_go_when_nothing_is_due(tmp_path: Path) -> None:
         engine.wait(0.05)
         assert psutil.Process().children() == []
     engine.close()
+
+
+def test_a_training_whose_worker_stands_still_is_ended_and_goes_on_from_its_checkpoint(
+    client: Client, processes_of: ProcessesOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEWATT_STUCK_S", "2")
+    job = submit(client, LEARN.replace("1 h", "0.05 s"))
+    for update in client.follow(job):
+        if update.step > 100:
+            break
+    pid = client.store.attempts(job)[-1].processes[0][0]
+    assert pid in {process.pid for process in processes_of(client)}
+    psutil.Process(pid).suspend()
+    assert client.result(job) == "learned"
+    assert "stuck: no step and no work" in " ".join(event.detail for event in client.store.events(job))
+    first, second = client.store.attempts(job)
+    assert (first.outcome, second.outcome) == ("lost", "succeeded")
+    assert second.first_step is not None
+    assert second.first_step > 0
+    assert not psutil.pid_exists(pid)

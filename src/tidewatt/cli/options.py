@@ -111,8 +111,9 @@ Carbon = Annotated[
     Path | None,
     typer.Option(
         "--carbon",
-        metavar="FILE",
-        help="Carbon intensity, gCO2e/kWh: Parquet or CSV with columns zone, datetime_utc, gco2_kwh.",
+        metavar="FILE|NAME",
+        help="Carbon intensity, gCO2e/kWh: a Parquet or CSV file with columns zone, datetime_utc, gco2_kwh, "
+        "or a source by name: electricity-maps, entsoe, uk, watttime.",
         show_default="the offline grid model",
     ),
 ]

@@ -121,7 +121,7 @@ def _parse(asked: Asked) -> _Wish:
     request = WorldRequest(
         speed=None if asked.clock_speed is None else parse_speed(asked.clock_speed),
         start_at=None if asked.start is None else parse_start(asked.start),
-        carbon_file=None if asked.carbon is None else str(asked.carbon.absolute()),
+        carbon_file=wiring.carbon_source(asked.carbon),
     )
     if not asked.zone:
         raise UsageError(

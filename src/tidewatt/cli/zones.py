@@ -48,7 +48,7 @@ def show_zone(zone: str, *, horizon: str, carbon: Path | None, start: str | None
 
 
 def _grid(carbon: Path | None) -> Grid:
-    return wiring.open_grid("" if carbon is None else str(carbon.absolute()))
+    return wiring.open_grid(wiring.carbon_source(carbon))
 
 
 def _view(grid: Grid, zone: str, now: float, horizon_s: float) -> View:

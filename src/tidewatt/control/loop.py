@@ -10,10 +10,12 @@ from tidewatt.control.observe import Observer, Sites
 from tidewatt.control.record import Recorder
 from tidewatt.control.recover import recover
 from tidewatt.control.tell import Teller
+from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, Wish
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.units import format_duration
 from tidewatt.domain.world import World
 from tidewatt.policy.room import windows
 from tidewatt.ports import Clock, Engine, Exited, Feed, Grid, Meter, Store
@@ -34,6 +36,8 @@ class Parts:
     sites: Sites
     sample_every_s: float = 1.0
     """Real seconds between readings of the meter while anything runs."""
+    stuck_after_s: float = 300.0
+    """Real seconds without a step and without work after which an attempt at a training is ended."""
     world: World | None
     """The world that the clock and the grid belong to."""
     folder: Path
@@ -55,6 +59,8 @@ class Loop:
         self._decide_at = 0.0
         self._sample_at = 0.0
         self._plan: Plan | None = None
+        self._stuck: set[tuple[str, int]] = set()
+        """Attempts that were ended for it."""
 
     def run(self, linger_s: float) -> None:
         """Work until nothing is left to do, then wait so many real seconds for more."""
@@ -97,6 +103,7 @@ class Loop:
             self._decide(jobs)
         for job in jobs:
             self._enforce_budget(job)
+            self._end_if_stuck(job)
             self._actor.enforce(job)
         self._teller.tell(self._store.jobs(open_only=True), self._plan, everything=decide)
         return bool(jobs)
@@ -142,6 +149,18 @@ class Loop:
         if world is not None and world.replayed:
             now, wall = self._clock.now(), self._clock.wall()
             self._store.save_world(replace(world, reached_at=now, reached_wall=wall))
+
+    def _end_if_stuck(self, job: Job) -> None:
+        """End an attempt at a training that does nothing any more; it goes on from its last checkpoint."""
+        attempt = (job.id, job.token)
+        if attempt in self._stuck or job.state not in ACTIVE or job.function.kind is not Kind.TRAINING:
+            return
+        still_s = self._metering.still_s(*attempt)
+        if still_s >= self._parts.stuck_after_s:
+            self._stuck.add(attempt)
+            said = f"stuck: no step and no work for {format_duration(still_s)}, so its workers are ended"
+            self._store.note(job.id, at=self._clock.now(), wall=self._clock.wall(), detail=said)
+            self._engine.kill(job.id)
 
     def _enforce_budget(self, job: Job) -> None:
         """Hold a job that has spent what it was allowed; its newest checkpoint stays."""

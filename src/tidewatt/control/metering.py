@@ -8,6 +8,7 @@ from tidewatt.control.observe import Sites
 from tidewatt.domain.job import Job
 from tidewatt.domain.ledger import PLATFORM, POOL, Account, Allocation, EnergyReading, Holder, Phase, Usage
 from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES
+from tidewatt.policy.stuck import Pulse, feel
 from tidewatt.ports import Clock, Engine, EngineUsage, Meter, Store, WorkerUsage
 
 
@@ -41,6 +42,7 @@ class Metering:
         self._sites = sites
         self._before = _Before()
         self._spent: dict[str, Spent] = {}
+        self._pulses: dict[tuple[str, int], Pulse] = {}
 
     def begin(self, open_jobs: Sequence[Job]) -> None:
         """Start the first interval, and take up the totals of jobs that were begun earlier."""
@@ -57,6 +59,11 @@ class Metering:
         """What a job has used so far."""
         return self._spent.get(job_id, Spent())
 
+    def still_s(self, job_id: str, token: int) -> float:
+        """For how many real seconds an attempt has neither stepped nor worked."""
+        pulse = self._pulses.get((job_id, token))
+        return pulse.still_s if pulse else 0.0
+
     def sample(self, intensities: dict[str, float | None]) -> None:
         """Charge the interval since the last call.
 
@@ -64,6 +71,7 @@ class Metering:
             intensities: present intensity by zone, for the running totals; receipts price exactly.
         """
         usage = self._engine.usage()
+        self._feel(usage)
         reading = self._meter.read(self._clock)
         if reading is None:
             return
@@ -72,6 +80,18 @@ class Metering:
         for allocation in allocations:
             if allocation.account.holder is Holder.JOB:
                 self._add(allocation, intensities.get(allocation.zone))
+
+    def _feel(self, usage: EngineUsage) -> None:
+        """Look after every attempt that has made its first step; before it, loading may take any time."""
+        pulses: dict[tuple[str, int], Pulse] = {}
+        for used in usage.attempts:
+            attempts = self._store.attempts(used.job_id)
+            if not attempts or attempts[-1].token != used.token or attempts[-1].last_step is None:
+                continue
+            key = (used.job_id, used.token)
+            step, cpu_s = attempts[-1].last_step, sum(used.cpu_s.values())
+            pulses[key] = feel(self._pulses.get(key), self._clock.wall(), step, cpu_s)
+        self._pulses = pulses
 
     def _add(self, allocation: Allocation, intensity: float | None) -> None:
         spent = self._spent.setdefault(allocation.account.job_id, Spent())

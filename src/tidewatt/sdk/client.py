@@ -22,7 +22,6 @@ from tidewatt.domain.snapshot import Snapshot
 from tidewatt.domain.units import HOUR_S
 from tidewatt.domain.world import World, WorldRequest
 from tidewatt.errors import JobFailed, UsageError
-from tidewatt.policy import admission, cheapest
 from tidewatt.ports import Grid, Store, Update
 from tidewatt.runtime.payload import describe, save
 
@@ -103,6 +102,8 @@ class Client:
             Refused: it cannot be done in time, or not where it is allowed to be; nothing is left behind.
             UsageError: something in it cannot be understood.
         """
+        from tidewatt.policy import admission  # noqa: PLC0415 - numpy is slow to load, and commands that only look need none
+
         with wiring.submitting(self.home):
             proposal = self.propose(handle, arguments, options)
             admission.check(proposal.snapshot, proposal.job.id)
@@ -112,11 +113,13 @@ class Client:
 
     def propose(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> Proposal:
         """What a submission would look like, and what would be planned for it."""
+        from tidewatt.policy import cheapest  # noqa: PLC0415 - the same
+
         spec = _specify(handle.spec, options)
         request = WorldRequest(
             speed=options.speed,
             start_at=options.start_at,
-            carbon_file=options.carbon_file and str(Path(options.carbon_file).absolute()),
+            carbon_file=None if options.carbon_file is None else wiring.carbon_source(options.carbon_file),
             zones=self._zones(spec, options),
         )
         open_jobs = self.store.jobs(open_only=True)
