@@ -1,5 +1,7 @@
 """Decisions worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from tidewatt.domain.signal import Forecast, ForecastWindow
@@ -72,6 +74,35 @@ def test_a_second_worker_is_worth_it_only_in_an_hour_clean_enough() -> None:
     assert hours(a_world(a_job(1.8, 3, most=2), DE=[200, 70, 90])) == {1: ("de", 2)}
     # At 75 it costs 94, and the hour of 90 is cheaper.
     assert hours(a_world(a_job(1.8, 3, most=2), DE=[200, 75, 90])) == {1: ("de", 1), 2: ("de", 1)}
+
+
+def pieces(snapshot: Snapshot, job: str = "job") -> list[tuple[float, float, int]]:
+    """The plan for a job as (start, end, workers), in hours from now."""
+    assignments = cheapest.decide(snapshot).of(job)
+    return [((a.start_at - NOW) / HOUR_S, (a.end_at - NOW) / HOUR_S, a.workers) for a in assignments]
+
+
+def test_the_dearest_hour_is_used_only_for_as_long_as_it_is_needed() -> None:
+    # Half of the hour of 90 suffices: its last half, so that the work goes on without a pause.
+    assert pieces(a_world(a_job(1.5, 3), DE=[200, 90, 80])) == [(1.5, 2, 1), (2, 3, 1)]
+    assert pieces(a_world(a_job(1.5, 3), DE=[200, 80, 90])) == [(1, 2, 1), (2, 2.5, 1)]
+    # The second worker is needed for a quarter of the hour of 70 only.
+    assert pieces(a_world(a_job(1.2, 3, most=2), DE=[200, 70, 900])) == [
+        pytest.approx((1, 1.25, 2)),
+        pytest.approx((1.25, 2, 1)),
+    ]
+
+
+def test_a_cut_that_saves_less_than_a_restart_is_not_made() -> None:
+    job = replace(a_job(0.9, 3), restart_s=200.0)
+    assert pieces(a_world(job, DE=[200, 80, 90])) == [(1, 2, 1)]
+
+
+def test_a_plan_says_when_something_changes_next() -> None:
+    plan = cheapest.decide(a_world(a_job(1.5, 3), DE=[80, 90, 200]))
+    assert plan.changes_at(NOW, NOW + HOUR_S) == NOW + HOUR_S
+    assert plan.changes_at(NOW + HOUR_S, NOW + 2 * HOUR_S) == NOW + 1.5 * HOUR_S
+    assert plan.changes_at(NOW + 2 * HOUR_S, NOW + 3 * HOUR_S) == NOW + 3 * HOUR_S
 
 
 def test_the_cleaner_of_two_permitted_zones_is_used() -> None:

@@ -125,7 +125,8 @@ class Loop:
         snapshot = self._observer.snapshot(jobs)
         self._plan = self._policy(snapshot)
         self._store.record_plan(snapshot, self._plan)
-        self._decide_at = windows(snapshot, float("inf"), most=1)[0].end_at
+        window_end_at = windows(snapshot, float("inf"), most=1)[0].end_at
+        self._decide_at = self._plan.changes_at(snapshot.now, window_end_at)
         self._sample()  # before reservations change
         for job in jobs:
             self._actor.act(job, self._plan, snapshot)

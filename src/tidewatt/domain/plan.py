@@ -38,6 +38,11 @@ class Plan:
                 return assignment
         return None
 
+    def changes_at(self, after: float, until: float) -> float:
+        """The first instant in between at which something begins or ends, ``until`` if there is none."""
+        instants = [instant for a in self.assignments for instant in (a.start_at, a.end_at)]
+        return min((instant for instant in instants if after < instant < until), default=until)
+
     def of(self, job_id: str) -> tuple[Assignment, ...]:
         """All assignments of a job, in order of time."""
         return tuple(sorted((a for a in self.assignments if a.job_id == job_id), key=lambda a: a.start_at))

@@ -52,7 +52,7 @@ def cheapest_block(
     lasts = work_s / job.speedup[count - 1] + (0.0 if carried_on else job.restart_s)
     final = min(int(np.searchsorted(span.ends, float(starts[first]) + lasts, side="left")), len(span) - 1)
     windows = np.arange(first, final + 1)
-    schedule = Schedule(windows, np.full_like(windows, places[site]), np.full_like(windows, count))
+    schedule = span.filled(windows, np.full_like(windows, places[site]), np.full_like(windows, count))
     return Outlay(least, finishes=True), schedule
 
 

@@ -13,7 +13,7 @@ from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
 from tidewatt.domain.units import HOUR_S
 from tidewatt.policy import asap, guard
 from tidewatt.policy.block import cheapest_block
-from tidewatt.policy.market import NOTHING, Market, Schedule, outlay
+from tidewatt.policy.market import Market, Schedule, outlay
 from tidewatt.policy.room import widest
 from tidewatt.policy.zigzag import zigzag
 
@@ -56,7 +56,7 @@ def _plan(snapshot: Snapshot, late: frozenset[str], hurried: frozenset[str]) -> 
     for job in sorted(snapshot.jobs, key=asap.urgency):
         hurry = "late: not waiting" if job.id in late else _ENDANGERED if job.id in hurried else ""
         schedule, why = _schedule(job, market, hurry)
-        assignments.extend(market.take(job, schedule, None if hurry else job.deadline_at))
+        assignments.extend(market.take(job, schedule))
         notes.append(Note(job.id, why))
     return Plan(policy=NAME, issued_at=snapshot.now, assignments=tuple(assignments), notes=tuple(notes))
 
@@ -64,7 +64,7 @@ def _plan(snapshot: Snapshot, late: frozenset[str], hurried: frozenset[str]) -> 
 def _schedule(job: JobView, market: Market, hurry: str) -> tuple[Schedule, str]:
     """What one job is to do, and the reason in words."""
     if not market.sites(job):
-        return NOTHING, "no site lies in a zone that it allows"
+        return _nothing(market), "no site lies in a zone that it allows"
     settled = _why_stay(job)
     if settled:
         return _stay(job, market), settled
@@ -104,7 +104,7 @@ def _cheapest(job: JobView, remaining: Remaining, market: Market) -> tuple[Sched
     block = cheapest_block(job, work_s, span, market, job.most if job.suspendable else job.least)
     if job.suspendable:
         pieces = zigzag(job, work_s, span, market)
-        paid = outlay(job, work_s, pieces, span, market)
+        paid = outlay(job, work_s, pieces, market)
         if paid.finishes and (block is None or paid.cost <= block[0].cost * (1 + _EQUAL)):
             return pieces, f"the {len(pieces)} cheapest of {len(span)} hours before the deadline"
     if block is None:
@@ -116,10 +116,11 @@ def _stay(job: JobView, market: Market) -> Schedule:
     """Keep a job where it is."""
     here = market.running_at(job)
     if here < 0:
-        return NOTHING
+        return _nothing(market)
     left = job.remaining.high_s if job.remaining else HOUR_S
-    windows = np.arange(len(market.span(market.snapshot.now + max(left, 1.0))))
-    return Schedule(windows, np.full_like(windows, here), np.full_like(windows, job.running_workers))
+    span = market.span(market.snapshot.now + max(left, 1.0))
+    windows = np.arange(len(span))
+    return span.filled(windows, np.full_like(windows, here), np.full_like(windows, job.running_workers))
 
 
 def _probe(job: JobView, market: Market) -> Schedule:
@@ -127,8 +128,8 @@ def _probe(job: JobView, market: Market) -> Schedule:
     places, fit = market.places(job), market.most(job, 1)[:, 0]
     for site in np.argsort(market.prices[places, 0], kind="stable").tolist():
         if fit[site]:
-            return Schedule(np.array([0]), places[site : site + 1], np.array([job.least]))
-    return NOTHING
+            return market.span().filled(np.array([0]), places[site : site + 1], np.array([job.least]))
+    return _nothing(market)
 
 
 def _now(job: JobView, market: Market) -> Schedule:
@@ -147,4 +148,8 @@ def _now(job: JobView, market: Market) -> Schedule:
         if counts[site]:
             chosen.append((window, int(places[site]), int(counts[site])))
             left -= float(speeds[counts[site]] * (span.ends[window] - span.starts[window]))
-    return Schedule(*np.array(chosen, dtype=np.int64).reshape(-1, 3).T)
+    return span.filled(*np.array(chosen, dtype=np.int64).reshape(-1, 3).T)
+
+
+def _nothing(market: Market) -> Schedule:
+    return market.span().filled(*np.empty((3, 0), dtype=np.int64))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tidewatt.domain.plan import Assignment, Plan
 from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
 from tidewatt.policy import asap
-from tidewatt.policy.room import windows
+from tidewatt.policy.room import Window, windows
 
 
 def late(snapshot: Snapshot) -> frozenset[str]:
@@ -29,21 +29,29 @@ def made_late(plan: Plan, snapshot: Snapshot, already: frozenset[str]) -> frozen
 def _after_first_window(plan: Plan, snapshot: Snapshot) -> Snapshot:
     """The snapshot as it will be when the first window has gone by as planned."""
     first = windows(snapshot, float("inf"), most=1)[0]
-    planned = {a.job_id: a for a in plan.assignments if a.start_at <= first.start_at < a.end_at}
-    jobs = [_advanced(job, planned.get(job.id), first.length_s) for job in snapshot.jobs]
+    planned: dict[str, list[Assignment]] = {}
+    for assignment in sorted(plan.assignments, key=lambda a: a.start_at):
+        if assignment.start_at < first.end_at:
+            planned.setdefault(assignment.job_id, []).append(assignment)
+    jobs = [_advanced(job, planned.get(job.id, []), first) for job in snapshot.jobs]
     return replace(snapshot, now=first.end_at, jobs=tuple(job for job in jobs if job is not None))
 
 
-def _advanced(job: JobView, assignment: Assignment | None, length_s: float) -> JobView | None:
+def _advanced(job: JobView, planned: list[Assignment], window: Window) -> JobView | None:
     """A job after the window, or None if it has ended."""
-    if assignment is None:
-        return replace(job, running_on=None, running_workers=0)
-    carried_on = (job.running_on, job.running_workers) == (assignment.site, assignment.workers)
-    restart = 0.0 if carried_on else job.restart_s
-    moved = replace(job, running_on=assignment.site, running_workers=assignment.workers)
+    doing: tuple[str | None, int] = (job.running_on, job.running_workers)
+    until, done = window.start_at, 0.0
+    for assignment in planned:
+        wanted = (assignment.site, assignment.workers)
+        carried_on = doing == wanted and until == assignment.start_at
+        end_at = min(assignment.end_at, window.end_at)
+        busy_s = end_at - assignment.start_at - (0.0 if carried_on else job.restart_s)
+        done += job.safe_speedup[assignment.workers - 1] * max(0.0, busy_s)
+        doing, until = wanted, end_at
+    site, workers = doing if until == window.end_at and planned else (None, 0)
+    moved = replace(job, running_on=site, running_workers=workers)
     if job.remaining is None:
         return moved
-    done = job.safe_speedup[assignment.workers - 1] * max(0.0, length_s - restart)
     if done >= job.remaining.high_s:
         return None
     left = Remaining(max(0.0, job.remaining.expected_s - done), job.remaining.high_s - done)

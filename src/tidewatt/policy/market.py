@@ -22,18 +22,20 @@ _ENOUGH = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
-    """What one job does, a site (by its place in the market) and a worker count for each window, in order."""
+    """What one job does, in order of time: at which site, by its place in the market, on how many workers.
+
+    Each entry lies in one window, whose number is in ``windows``; it need not fill it.
+    """
 
     windows: Ints
     sites: Ints
     workers: Ints
+    starts: Floats
+    ends: Floats
 
     def __len__(self) -> int:
-        """In how many windows it runs."""
+        """How many entries."""
         return self.windows.size
-
-
-NOTHING = Schedule(*(np.empty(0, dtype=np.int64) for _ in range(3)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +53,10 @@ class Span:
     def __len__(self) -> int:
         """How many windows."""
         return self.starts.size
+
+    def filled(self, windows: Ints, sites: Ints, workers: Ints) -> Schedule:
+        """The schedule that fills so many of the windows."""
+        return Schedule(windows, sites, workers, self.starts[windows], self.ends[windows])
 
 
 class Market:
@@ -106,16 +112,17 @@ class Market:
         fit = np.minimum(self.free[self.places(job), :count] // job.cpus_per_worker, job.most)
         return np.where(fit >= job.least, fit, 0)
 
-    def take(self, job: JobView, schedule: Schedule, until: float | None = None) -> list[Assignment]:
-        """Reserve the room of a schedule and return its assignments, cut off at ``until``."""
-        self.free[schedule.sites, schedule.windows] -= schedule.workers * job.cpus_per_worker
-        starts, ends = self._all.starts[schedule.windows], self._all.ends[schedule.windows]
-        if until is not None:
-            ends = np.where(starts < until, np.minimum(ends, until), ends)
+    def take(self, job: JobView, schedule: Schedule) -> list[Assignment]:
+        """Reserve the room of a schedule, for whole windows, and return its assignments."""
+        most = np.zeros_like(self.free)
+        np.maximum.at(most, (schedule.sites, schedule.windows), schedule.workers)
+        self.free -= most * job.cpus_per_worker
         places: list[int] = schedule.sites.tolist()
         names = [self.snapshot.sites[place].name for place in places]
         counts: list[int] = schedule.workers.tolist()
-        intervals: list[tuple[float, float]] = list(zip(starts.tolist(), ends.tolist(), strict=True))
+        intervals: list[tuple[float, float]] = list(
+            zip(schedule.starts.tolist(), schedule.ends.tolist(), strict=True)
+        )
         rows = zip(names, counts, intervals, strict=True)
         return [Assignment(job.id, name, count, *interval) for name, count, interval in rows]
 
@@ -133,22 +140,19 @@ def restarts(job: JobView, schedule: Schedule, market: Market) -> NDArray[np.boo
     if not len(schedule):
         return np.zeros(0, dtype=np.bool_)
     again = np.empty(len(schedule), dtype=np.bool_)
-    again[1:] = (np.diff(schedule.windows) != 1) | (np.diff(schedule.sites) != 0)
+    again[1:] = (schedule.ends[:-1] != schedule.starts[1:]) | (np.diff(schedule.sites) != 0)
     again[1:] |= np.diff(schedule.workers) != 0
-    again[0] = (schedule.windows[0], schedule.sites[0], schedule.workers[0]) != (
-        0,
-        market.running_at(job),
-        job.running_workers,
-    )
+    now, first = market.snapshot.now, (schedule.sites[0], schedule.workers[0])
+    again[0] = schedule.starts[0] != now or first != (market.running_at(job), job.running_workers)
     return again
 
 
-def outlay(job: JobView, work_s: float, schedule: Schedule, span: Span, market: Market) -> Outlay:
+def outlay(job: JobView, work_s: float, schedule: Schedule, market: Market) -> Outlay:
     """Walk through a schedule with so much work to do; every start and change of count costs its time."""
     if not len(schedule):
         return Outlay(0.0, finishes=work_s <= 0)
     again = restarts(job, schedule, market)
-    lengths = span.lengths[schedule.windows]
+    lengths = schedule.ends - schedule.starts
     started = np.where(again, job.restart_s, 0.0)
     speed = np.array(job.speedup)[schedule.workers - 1]
     done = np.cumsum(speed * np.maximum(0.0, lengths - started))

@@ -1,15 +1,21 @@
 """A schedule of pieces: any windows and worker counts, by price, until they hold the work."""
 
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tidewatt.domain.snapshot import JobView
 from tidewatt.domain.units import HOUR_S
 from tidewatt.policy.hull import Way, segments
-from tidewatt.policy.market import LEAN, NOTHING, Floats, Ints, Market, Schedule, Span, restarts
+from tidewatt.policy.market import LEAN, Floats, Ints, Market, Schedule, Span, restarts
 
 _ROUNDS = 4
+_LEAST_SPARE = 0.02
+_LEAST_SPARE_S = 10.0
+"""Cutting a piece short by less than this, or by so little of its window, is not worth a change."""
+Number = TypeVar("Number", np.float64, np.int64)
 
 
 @lru_cache(maxsize=4096)
@@ -83,23 +89,73 @@ def zigzag(job: JobView, work_s: float, span: Span, market: Market) -> Schedule:
     """The cheapest pieces of the windows given that hold the work, restarts included.
 
     Which restarts there are depends on the pieces, and how much work there is on the restarts, so both
-    are worked out in turn a few times.
+    are worked out in turn a few times. The dearest piece is taken only for as long as it is needed.
     """
     offers = _Offers(job, span, market)
     windows = np.repeat(np.arange(len(span)), job.most)
     prices = offers.prices.ravel()
     order = np.lexsort((offers.workers.ravel(), windows, prices))[: int(np.isfinite(prices).sum())]
     held = np.cumsum((offers.speeds * span.lengths[:, None]).ravel()[order])
-    chosen, needed = NOTHING, work_s
+    chosen, needed, count = span.filled(*np.empty((3, 0), dtype=np.int64)), work_s, 0
     for _ in range(_ROUNDS):
         # Of a window the largest piece taken counts; it comes after the smaller ones.
-        count = int(np.searchsorted(held, needed, side="left")) + 1
+        count = min(int(np.searchsorted(held, needed, side="left")) + 1, order.size)
         taken = np.bincount(windows[order[:count]], minlength=len(span))
         running = np.flatnonzero(taken)
         step = taken[running] - 1
-        chosen = Schedule(running, offers.sites[running, step], offers.workers[running, step])
+        chosen = span.filled(running, offers.sites[running, step], offers.workers[running, step])
         enough = work_s + int(restarts(job, chosen, market).sum()) * job.restart_s
-        if needed >= enough or count >= order.size:
+        if needed >= enough or count == order.size:
             break
         needed = enough
-    return chosen
+    if not count:
+        return chosen
+    return _trimmed(job, chosen, offers, int(order[count - 1]), float(held[count - 1]) - needed, market)
+
+
+def _trimmed(
+    job: JobView, chosen: Schedule, offers: _Offers, dearest: int, spare_s: float, market: Market
+) -> Schedule:
+    """The schedule with its dearest piece cut to what is needed, if that saves more than it costs.
+
+    In its window the job then runs with the workers of the piece for a part of the time and with those of
+    the piece below, or not at all, for the rest: first or last, so that what runs is not interrupted.
+    """
+    window, step = divmod(dearest, job.most)
+    at = int(np.searchsorted(chosen.windows, window))
+    start, end = float(chosen.starts[at]), float(chosen.ends[at])
+    spare_s /= float(offers.speeds[window, step])
+    if spare_s < max(_LEAST_SPARE_S, 2 * job.restart_s, _LEAST_SPARE * (end - start)):
+        return chosen
+    below = 0 if step == 0 else int(offers.workers[window, step - 1])
+    before, after = _around(job, chosen, at, market)
+    piece = int(chosen.workers[at])
+    piece_last = after == piece or (before == below and before != piece)
+    cut = end - spare_s if not piece_last else start + spare_s
+    rows = (
+        [(start, cut, below), (cut, end, piece)] if piece_last else [(start, cut, piece), (cut, end, below)]
+    )
+    site_below = int(offers.sites[window, step - 1]) if below else 0
+    kept = [(s, e, n, int(chosen.sites[at]) if n == piece else site_below) for s, e, n in rows if n]
+    count = len(kept)
+    return Schedule(
+        _replaced(chosen.windows, at, np.full(count, window)),
+        _replaced(chosen.sites, at, np.array([site for *_, site in kept])),
+        _replaced(chosen.workers, at, np.array([n for _, _, n, _ in kept])),
+        _replaced(chosen.starts, at, np.array([s for s, *_ in kept])),
+        _replaced(chosen.ends, at, np.array([e for _, e, *_ in kept])),
+    )
+
+
+def _around(job: JobView, chosen: Schedule, at: int, market: Market) -> tuple[int, int]:
+    """The worker counts just before and just after an entry of a schedule, 0 where nothing runs."""
+    start, end = chosen.starts[at], chosen.ends[at]
+    before = int(chosen.workers[at - 1]) if at and chosen.ends[at - 1] == start else 0
+    if start == market.snapshot.now:
+        before = job.running_workers
+    follows = at + 1 < len(chosen) and chosen.starts[at + 1] == end
+    return before, int(chosen.workers[at + 1]) if follows else 0
+
+
+def _replaced(column: NDArray[Number], at: int, new: NDArray[Number]) -> NDArray[Number]:
+    return np.concatenate((column[:at], new, column[at + 1 :]))

@@ -1,0 +1,1 @@
+"""The planner beside the literature and its peers, on real hours, jobs and profiles."""
