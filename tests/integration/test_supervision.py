@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from tidewatt.sdk.load import load
 
 ProcessesOf = Callable[[Client], list[psutil.Process]]
 PATIENCE_S = 30.0
+BARE = Options()
 
 LEARN = """
 import torch
@@ -32,12 +34,18 @@ def learn(run):
 """A training of 3,840 short steps that saves nothing unless it is asked to leave."""
 
 
-def submit(client: Client, source: str, workers: WorkerRange | None = None, **arguments: object) -> str:
+def submit(
+    client: Client,
+    source: str,
+    workers: WorkerRange | None = None,
+    options: Options = BARE,
+    **arguments: object,
+) -> str:
     """Write a file with one function and submit it."""
     file = client.home.path / "job.py"
     file.write_text(f"import tidewatt as tw\n{source}")
     path, handle = load(str(file))
-    return client.submit(handle, arguments, Options(source=path, workers=workers))
+    return client.submit(handle, arguments, replace(options, source=path, workers=workers))
 
 
 def test_an_idle_supervisor_leaves_nothing_behind(client: Client, processes_of: ProcessesOf) -> None:
@@ -209,3 +217,27 @@ def test_a_training_whose_worker_stands_still_is_ended_and_goes_on_from_its_chec
     assert second.first_step is not None
     assert second.first_step > 0
     assert not psutil.pid_exists(pid)
+
+
+def test_a_replay_hears_of_a_job_that_ends_however_fast_its_hours_go_by(client: Client) -> None:
+    lingering = LEARN.replace('    return "learned"', '    import time; time.sleep(1)\n    return "learned"')
+    start_at = 1_654_081_200.0  # 2022-06-01T11:00Z
+    in_a_replay = Options(deadline_s=43_200, length_s=3600, start_at=start_at, speed=3600, zones=("DE",))
+    job = submit(client, lingering.replace("epochs=60", "epochs=2"), options=in_a_replay)
+    assert client.result(job) == "learned"
+
+
+def test_looking_does_not_wait_for_a_supervisor_that_stands_still(
+    client: Client, processes_of: ProcessesOf
+) -> None:
+    job = submit(client, "import time\n@tw.function()\ndef wait():\n    time.sleep(0.5)\n    return 7\n")
+    supervisors = [p for p in processes_of(client) if "tidewatt.cli.supervisor" in p.cmdline()]
+    assert supervisors
+    for supervisor in supervisors:
+        supervisor.suspend()
+    try:
+        assert client.wake() is False
+    finally:
+        for supervisor in supervisors:
+            supervisor.resume()
+    assert client.result(job) == 7

@@ -21,6 +21,8 @@ from tidewatt.policy.room import windows
 from tidewatt.ports import Clock, Engine, Exited, Feed, Grid, Meter, Store
 
 Policy = Callable[[Snapshot], Plan]
+_BREATH_S = 0.02
+"""Real seconds between two decisions that only the passing of time asks for: in a replay hours go by fast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +86,14 @@ class Loop:
         Returns:
             Whether anything is left to do; if not, ``patience_s`` real seconds were waited for more.
         """
+        decide = False
+        for event in self._engine.wait(self._timeout(self._pending(), patience_s)):
+            if isinstance(event, Exited):
+                self._sample()  # while the attempt's reservation still stands as it was
+            decide |= self._recorder.record(event)
+            if isinstance(event, Exited):
+                self._observer.keep_hindsight(event.job_id)
         jobs = self._pending()
-        decide = bool(jobs) and self._decide_at <= self._clock.now()
-        if not decide:
-            for event in self._engine.wait(self._timeout(jobs, patience_s)):
-                if isinstance(event, Exited):
-                    self._sample()  # while the attempt's reservation still stands as it was
-                decide |= self._recorder.record(event)
-                if isinstance(event, Exited):
-                    self._observer.keep_hindsight(event.job_id)
-            jobs = self._pending()
         if self._clock.wall() >= self._sample_at:
             self._sample()
         decide = bool(jobs) and (decide or self._clock.now() >= self._decide_at)
@@ -126,7 +126,8 @@ class Loop:
         self._plan = self._policy(snapshot)
         self._store.record_plan(snapshot, self._plan)
         window_end_at = windows(snapshot, float("inf"), most=1)[0].end_at
-        self._decide_at = self._plan.changes_at(snapshot.now, window_end_at)
+        changes_at = self._plan.changes_at(snapshot.now, window_end_at)
+        self._decide_at = max(changes_at, self._clock.now() + _BREATH_S * self._clock.speed)
         self._sample()  # before reservations change
         for job in jobs:
             self._actor.act(job, self._plan, snapshot)

@@ -148,9 +148,10 @@ class Client:
         if not wiring.any_work(self.store):
             wiring.tidy(self.home)
             return False
-        alone = not wiring.supervised(self.home)
+        if wiring.supervised(self.home):
+            return False
         wiring.wake(self.home).close()
-        return alone
+        return True
 
     def job(self, name: str) -> Job:
         """The job with this identifier, or the only one that it begins.
