@@ -63,7 +63,7 @@ clean: ## Remove all that make has made, .venv included
 .venv/.demo-stamp: .venv/.made pyproject.toml
 	@echo "installing Tidewatt with what the demo needs (a gigabyte or two on disk; a few minutes the first time)"
 	$(BIN)/python -m pip install --quiet --group demo
-	$(BIN)/python -m pip install --quiet --editable '.[train,plan]'
+	$(BIN)/python -m pip install --quiet --editable '.[train]'
 	@touch $@
 
 .venv/.dev-stamp: .venv/.demo-stamp

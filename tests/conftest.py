@@ -15,6 +15,7 @@ import psutil
 import pytest
 from sqlalchemy import URL, create_engine, make_url
 
+from tidewatt.adapters.stores.memory import MemoryStore
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.sdk.client import Client
 
@@ -126,17 +127,16 @@ def shared_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture(params=["sqlite_url", "memory", "postgres_url"])
-def store_url(request: pytest.FixtureRequest) -> str:
-    """The URL of a new store, for each kind in turn."""
-    url: str = "sqlite://" if request.param == "memory" else request.getfixturevalue(request.param)
-    return url
-
-
-@pytest.fixture
-def store(store_url: str) -> Generator[SqlStore]:
+@pytest.fixture(params=["sqlite_url", "memory", "postgres_url", "no database"])
+def store(request: pytest.FixtureRequest) -> Generator[SqlStore | MemoryStore]:
     """An empty store, for each kind in turn."""
-    opened = SqlStore.open(store_url)
+    opened: SqlStore | MemoryStore
+    if request.param == "no database":
+        opened = MemoryStore()
+    elif request.param == "memory":
+        opened = SqlStore.open("sqlite://")
+    else:
+        opened = SqlStore.open(request.getfixturevalue(request.param))
     yield opened
     opened.close()
 

@@ -141,7 +141,7 @@ def plan(now: float) -> Plan:
     )
 
 
-def started(store: SqlStore, job_id: str = "a") -> Job:
+def started(store: Store, job_id: str = "a") -> Job:
     store.submit(submission(job_id))
     return store.begin_attempt(job_id, State.QUEUED, attempt(job_id=job_id))
 
@@ -150,19 +150,19 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(p.name): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
 
 
-def test_fills_the_port(store: SqlStore) -> None:
+def test_fills_the_port(store: Store) -> None:
     port: Store = store
     assert port.jobs() == []
 
 
-def test_world_is_none_before_it_is_saved_and_then_the_last_saved(store: SqlStore) -> None:
+def test_world_is_none_before_it_is_saved_and_then_the_last_saved(store: Store) -> None:
     assert store.world() is None
     for world in (World(), World(speed=3600.0, replayed=True, reached_at=0.1, zones=("DE", "FR"))):
         store.save_world(world)
         assert store.world() == world
 
 
-def test_submitted_job_is_queued_with_its_event(store: SqlStore) -> None:
+def test_submitted_job_is_queued_with_its_event(store: Store) -> None:
     job = store.submit(submission())
     assert job == Job(
         submission=submission(),
@@ -195,7 +195,7 @@ def test_submitted_job_is_queued_with_its_event(store: SqlStore) -> None:
     ]
 
 
-def test_submitting_twice_is_submitting_once(store: SqlStore) -> None:
+def test_submitting_twice_is_submitting_once(store: Store) -> None:
     store.submit(submission())
     moved = store.move("a", State.QUEUED, State.CANCELLED, at=1.0, wall=2.0)
     assert store.submit(submission()) == moved
@@ -203,20 +203,20 @@ def test_submitting_twice_is_submitting_once(store: SqlStore) -> None:
     assert len(store.events("a")) == 2
 
 
-def test_another_submission_under_a_taken_identifier_is_refused(store: SqlStore) -> None:
+def test_another_submission_under_a_taken_identifier_is_refused(store: Store) -> None:
     first = store.submit(submission())
     with pytest.raises(TidewattError, match="another submission under the identifier a"):
         store.submit(replace(submission(), home_zone="FR"))
     assert store.jobs() == [first]
 
 
-def test_submission_that_json_cannot_hold_is_refused_whole(store: SqlStore) -> None:
+def test_submission_that_json_cannot_hold_is_refused_whole(store: Store) -> None:
     with pytest.raises(TidewattError, match="JSON cannot hold"):
         store.submit(replace(submission(), arguments={"path": "\udcff"}))
     assert store.jobs() == []
 
 
-def test_jobs_are_in_order_of_submission_and_open_ones_can_be_asked_for(store: SqlStore) -> None:
+def test_jobs_are_in_order_of_submission_and_open_ones_can_be_asked_for(store: Store) -> None:
     names = ["c", "a", "b", "d"]
     for name in names:
         store.submit(submission(name))
@@ -228,7 +228,7 @@ def test_jobs_are_in_order_of_submission_and_open_ones_can_be_asked_for(store: S
     assert [job.id for job in store.jobs(open_only=True)] == ["c", "b"]
 
 
-def test_job_of_no_one_is_none(store: SqlStore) -> None:
+def test_job_of_no_one_is_none(store: Store) -> None:
     assert store.job("nobody") is None
     assert store.events("nobody") == []
     assert store.attempts("nobody") == []
@@ -251,21 +251,19 @@ def test_job_of_no_one_is_none(store: SqlStore) -> None:
     ],
     ids=["wish", "move", "begin_attempt", "update_attempt", "note", "record_progress", "record_checkpoint"],
 )
-def test_acting_on_a_job_of_no_one_is_refused_in_words(
-    store: SqlStore, act: Callable[[SqlStore], object]
-) -> None:
+def test_acting_on_a_job_of_no_one_is_refused_in_words(store: Store, act: Callable[[Store], object]) -> None:
     with pytest.raises(TidewattError, match="no job nobody in the store"):
         act(store)
 
 
-def test_wish_is_noted_and_is_no_move(store: SqlStore) -> None:
+def test_wish_is_noted_and_is_no_move(store: Store) -> None:
     before = store.submit(submission())
     store.wish("a", Wish.HOLD)
     assert store.job("a") == replace(before, wish=Wish.HOLD)
     assert len(store.events("a")) == 1
 
 
-def test_move_changes_state_columns_and_history_together(store: SqlStore) -> None:
+def test_move_changes_state_columns_and_history_together(store: Store) -> None:
     before = started(store)
     after = store.move(
         "a",
@@ -302,14 +300,14 @@ def test_move_changes_state_columns_and_history_together(store: SqlStore) -> Non
 
 
 @pytest.mark.parametrize("end", sorted(ENDED))
-def test_a_job_ends_when_it_moves_to_an_end(store: SqlStore, end: State) -> None:
+def test_a_job_ends_when_it_moves_to_an_end(store: Store, end: State) -> None:
     started(store, "a")
     assert store.move("a", State.STARTING, end, at=20.0, wall=21.0).ended_at == 20.0
     started(store, "b")
     assert store.move("b", State.STARTING, end, at=20.0, wall=21.0, ended_at=19.0).ended_at == 19.0
 
 
-def test_move_from_another_state_names_both_and_changes_nothing(store: SqlStore) -> None:
+def test_move_from_another_state_names_both_and_changes_nothing(store: Store) -> None:
     before = started(store)
     with pytest.raises(IllegalMove, match=r"job a starting; wanted it queued, to move it to cancelled"):
         store.move("a", State.QUEUED, State.CANCELLED, at=1.0, wall=1.0, error="no")
@@ -317,7 +315,7 @@ def test_move_from_another_state_names_both_and_changes_nothing(store: SqlStore)
     assert len(store.events("a")) == 2
 
 
-def test_move_that_the_table_does_not_hold_is_refused(store: SqlStore) -> None:
+def test_move_that_the_table_does_not_hold_is_refused(store: Store) -> None:
     before = store.submit(submission())
     with pytest.raises(IllegalMove, match="job a queued; wanted a move to running"):
         store.move("a", State.QUEUED, State.RUNNING, at=1.0, wall=1.0)
@@ -325,7 +323,7 @@ def test_move_that_the_table_does_not_hold_is_refused(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize("name", ["state", "token", "seq", "id", "banana"])
-def test_move_sets_only_what_a_move_may_set(store: SqlStore, name: str) -> None:
+def test_move_sets_only_what_a_move_may_set(store: Store, name: str) -> None:
     before = store.submit(submission())
     change: dict[str, Any] = {name: 1}
     with pytest.raises(TypeError, match=name):
@@ -333,7 +331,7 @@ def test_move_sets_only_what_a_move_may_set(store: SqlStore, name: str) -> None:
     assert store.job("a") == before
 
 
-def test_any_words_of_a_user_can_be_kept(store: SqlStore) -> None:
+def test_any_words_of_a_user_can_be_kept(store: Store) -> None:
     store.submit(submission())
     text = "zero \0, half a pair \udcff, 🌊 and '; DROP TABLE jobs; --"
     job = store.move("a", State.QUEUED, State.FAILED, at=1.0, wall=1.0, detail=text, error=text)
@@ -341,7 +339,7 @@ def test_any_words_of_a_user_can_be_kept(store: SqlStore) -> None:
     assert store.events("a")[-1].detail == job.error
 
 
-def test_note_is_an_event_and_no_move(store: SqlStore) -> None:
+def test_note_is_an_event_and_no_move(store: Store) -> None:
     before = started(store)
     store.note("a", at=20.0, wall=21.0, detail="a checkpoint failed: disk full")
     assert store.job("a") == before
@@ -356,7 +354,7 @@ def test_note_is_an_event_and_no_move(store: SqlStore) -> None:
     )
 
 
-def test_attempt_takes_the_next_token(store: SqlStore) -> None:
+def test_attempt_takes_the_next_token(store: Store) -> None:
     store.submit(submission())
     job = store.begin_attempt("a", State.QUEUED, attempt(1))
     assert (job.state, job.token) == (State.STARTING, 1)
@@ -372,7 +370,7 @@ def test_attempt_takes_the_next_token(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize("token", [0, 2, 7])
-def test_attempt_with_another_token_is_refused(store: SqlStore, token: int) -> None:
+def test_attempt_with_another_token_is_refused(store: Store, token: int) -> None:
     before = store.submit(submission())
     with pytest.raises(StaleToken, match="job a at token 0"):
         store.begin_attempt("a", State.QUEUED, attempt(token))
@@ -381,7 +379,7 @@ def test_attempt_with_another_token_is_refused(store: SqlStore, token: int) -> N
     assert len(store.events("a")) == 1
 
 
-def test_attempt_at_a_job_that_is_not_waiting_is_refused(store: SqlStore) -> None:
+def test_attempt_at_a_job_that_is_not_waiting_is_refused(store: Store) -> None:
     before = started(store)
     with pytest.raises(IllegalMove, match="job a starting; wanted it queued"):
         store.begin_attempt("a", State.QUEUED, attempt(2))
@@ -393,7 +391,7 @@ def test_attempt_at_a_job_that_is_not_waiting_is_refused(store: SqlStore) -> Non
     assert store.attempts("a") == [attempt(1)]
 
 
-def test_news_of_an_attempt_are_kept(store: SqlStore) -> None:
+def test_news_of_an_attempt_are_kept(store: Store) -> None:
     started(store)
     news = replace(
         attempt(),
@@ -410,7 +408,7 @@ def test_news_of_an_attempt_are_kept(store: SqlStore) -> None:
     assert store.attempts("a") == [news]
 
 
-def test_stale_attempt_writes_nothing(store: SqlStore) -> None:
+def test_stale_attempt_writes_nothing(store: Store) -> None:
     started(store)
     store.move("a", State.STARTING, State.QUEUED, at=15.0, wall=16.0)
     before = store.begin_attempt("a", State.QUEUED, attempt(2))
@@ -427,7 +425,7 @@ def test_stale_attempt_writes_nothing(store: SqlStore) -> None:
     assert store.progress("a") == []
 
 
-def test_progress_goes_only_forwards_and_keeps_what_a_report_leaves_out(store: SqlStore) -> None:
+def test_progress_goes_only_forwards_and_keeps_what_a_report_leaves_out(store: Store) -> None:
     before = started(store)
     reports = [(5, 100, 0.5), (9, None, None), (7, None, 0.25)]
     for number, (step, total, loss) in enumerate(reports):
@@ -438,7 +436,7 @@ def test_progress_goes_only_forwards_and_keeps_what_a_report_leaves_out(store: S
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
-def test_loss_that_diverged_is_not_missing(store: SqlStore, loss: float) -> None:
+def test_loss_that_diverged_is_not_missing(store: Store, loss: float) -> None:
     started(store)
     report = Progressed(job_id="a", token=1, step=1, total=None, loss=loss)
     store.record_progress(report, at=0.0, wall=0.0, workers=1)
@@ -446,7 +444,7 @@ def test_loss_that_diverged_is_not_missing(store: SqlStore, loss: float) -> None
     assert repr(kept) == repr(loss)
 
 
-def test_checkpoint_becomes_the_one_to_resume_from(store: SqlStore) -> None:
+def test_checkpoint_becomes_the_one_to_resume_from(store: Store) -> None:
     before = started(store)
     for step in (5, 10):
         store.record_checkpoint(
@@ -455,13 +453,13 @@ def test_checkpoint_becomes_the_one_to_resume_from(store: SqlStore) -> None:
     assert store.job("a") == replace(before, steps_done=10, checkpoint="c/10")
 
 
-def test_checkpoint_that_failed_does_not(store: SqlStore) -> None:
+def test_checkpoint_that_failed_does_not(store: Store) -> None:
     before = started(store)
     store.record_checkpoint(Checkpointed(job_id="a", token=1, step=5, path="c/5", error="disk full"), at=1.0)
     assert store.job("a") == before
 
 
-def test_energy_comes_back_by_job_and_whole(store: SqlStore) -> None:
+def test_energy_comes_back_by_job_and_whole(store: Store) -> None:
     a, b = Account(Holder.JOB, "a"), Account(Holder.JOB, "b")
     big = 2**62
     shares = [share(a, big), share(b, 4), share(POOL, 5, Phase.WARM_IDLE), share(UNALLOCATED, 0, Phase.NONE)]
@@ -481,7 +479,7 @@ def test_energy_comes_back_by_job_and_whole(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize("off_by", [-1, 1])
-def test_energy_that_does_not_add_up_is_refused_whole(store: SqlStore, off_by: int) -> None:
+def test_energy_that_does_not_add_up_is_refused_whole(store: Store, off_by: int) -> None:
     with pytest.raises(TidewattError, match="wanted 10 µJ"):
         store.record_energy(reading(10), [share(POOL, 4), share(UNALLOCATED, 6 + off_by)])
     with pytest.raises(TidewattError, match="found allocations of 0 µJ"):
@@ -490,7 +488,7 @@ def test_energy_that_does_not_add_up_is_refused_whole(store: SqlStore, off_by: i
 
 
 @pytest.mark.parametrize(("first", "second"), list(product(Quality, repeat=2)))
-def test_kept_reading_gives_way_only_to_one_as_good(store: SqlStore, first: Quality, second: Quality) -> None:
+def test_kept_reading_gives_way_only_to_one_as_good(store: Store, first: Quality, second: Quality) -> None:
     order = [Quality.FILLED, Quality.MODELLED, Quality.MEASURED]
     old, new = grid_reading(0.0, first, 100.0), grid_reading(0.0, second, 200.0)
     store.record_signal("grid", Signal("DE", (old,)))
@@ -512,7 +510,7 @@ def test_kept_reading_gives_way_only_to_one_as_good(store: SqlStore, first: Qual
     ],
 )
 def test_signal_holds_the_hours_that_overlap(
-    store: SqlStore, start_at: float, end_at: float, hours: list[int]
+    store: Store, start_at: float, end_at: float, hours: list[int]
 ) -> None:
     store.record_signal("grid", Signal("FR", ()))
     store.record_signal("grid", Signal("DE", tuple(grid_reading(hour * HOUR) for hour in (2, 0, 1))))
@@ -522,7 +520,7 @@ def test_signal_holds_the_hours_that_overlap(
     assert store.signal("another grid", "DE", start_at, end_at) == Signal("DE", ())
 
 
-def test_decisions_come_back_as_they_were_taken(store: SqlStore) -> None:
+def test_decisions_come_back_as_they_were_taken(store: Store) -> None:
     assert store.last_plan() is None
     assert list(store.plans()) == []
     taken = [(snapshot(0.1 * n), plan(0.1 * n)) for n in range(205)]
@@ -533,7 +531,7 @@ def test_decisions_come_back_as_they_were_taken(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_decision_that_would_not_come_back_is_refused(store: SqlStore, number: float) -> None:
+def test_decision_that_would_not_come_back_is_refused(store: Store, number: float) -> None:
     with pytest.raises(TidewattError, match="finite numbers"):
         store.record_plan(replace(snapshot(0.0), now=number), plan(0.0))
     assert list(store.plans()) == []

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,8 @@ from tidewatt.domain.lifecycle import State
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import Snapshot
 from tidewatt.domain.units import DAY_S, HOUR_S
-from tidewatt.policy import asap, cheapest
+from tidewatt.policy import asap
+from tidewatt.policy.names import DEFAULT, POLICIES
 from tidewatt.simulation.engine import Workload
 from tidewatt.simulation.world import NO_CODE, Arrival, SimulatedWorld
 
@@ -74,11 +76,13 @@ def worlds(draw: st.DrawFn, *, known: bool = True) -> tuple[float, tuple[Site, .
     return start_at, sites, draw(arrivals(start_at, known=known))
 
 
-def play(world: tuple[float, tuple[Site, ...], list[Arrival]]) -> tuple[SqlStore, SimulatedWorld]:
+def play(
+    world: tuple[float, tuple[Site, ...], list[Arrival]], policy: str = DEFAULT
+) -> tuple[SqlStore, SimulatedWorld]:
     """Everything that comes of a world."""
     start_at, sites, coming = world
     store = SqlStore.open("sqlite://")
-    simulated = SimulatedWorld(store, GRID, sites, cheapest.decide, start_at)
+    simulated = SimulatedWorld(store, GRID, sites, POLICIES[policy], start_at)
     simulated.play(coming)
     return store, simulated
 
@@ -88,12 +92,13 @@ relaxed = settings(
 )
 
 
-@given(worlds())
+@pytest.mark.parametrize("policy", POLICIES)
+@given(world=worlds())
 @relaxed
 def test_what_was_accepted_ends_once_in_time_and_where_it_may(
-    world: tuple[float, tuple[Site, ...], list[Arrival]],
+    policy: str, world: tuple[float, tuple[Site, ...], list[Arrival]]
 ) -> None:
-    store, simulated = play(world)
+    store, simulated = play(world, policy)
     accepted = {job.id for job in store.jobs()}
     assert accepted | simulated.refused.keys() == {a.submission.id for a in world[2]}
     for job in store.jobs():
@@ -125,15 +130,16 @@ def test_a_job_alone_is_in_time_even_if_it_starts_slowly_and_scales_badly(
             assert job.ended_at <= job.submission.deadline_at
 
 
-@given(worlds())
+@pytest.mark.parametrize("policy", POLICIES)
+@given(world=worlds())
 @relaxed
 def test_recorded_decisions_replay_to_the_same_plans(
-    world: tuple[float, tuple[Site, ...], list[Arrival]],
+    policy: str, world: tuple[float, tuple[Site, ...], list[Arrival]]
 ) -> None:
-    store, _ = play(world)
+    store, _ = play(world, policy)
     for snapshot, plan in store.plans():
         copy = msgspec.json.decode(msgspec.json.encode(snapshot), type=Snapshot)
-        assert cheapest.decide(copy) == plan
+        assert POLICIES[plan.policy](copy) == plan
 
 
 @given(worlds())

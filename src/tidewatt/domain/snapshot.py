@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tidewatt.domain.objective import CARBON, Objective
 from tidewatt.domain.signal import Forecast
 from tidewatt.domain.site import Site
 
@@ -44,12 +45,17 @@ class JobView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The world at ``now``, in UTC seconds; windows are hours that begin on the hour."""
+    """The world at ``now``, in UTC seconds; windows are hours that begin on the hour.
+
+    ``forecasts`` are of carbon intensity, gCO2e/kWh, ``tariffs`` of the price of a kWh, each by zone.
+    """
 
     now: float
     sites: tuple[Site, ...]
     forecasts: tuple[Forecast, ...]
     jobs: tuple[JobView, ...]
+    objective: Objective = CARBON
+    tariffs: tuple[Forecast, ...] = ()
 
     def forecast(self, zone: str) -> Forecast | None:
         """The forecast of a zone, or None where there is none."""

@@ -11,6 +11,7 @@ from tidewatt.domain.units import DAY_S
 from tidewatt.policy.prices import Prices
 from tidewatt.policy.room import permitted, widest, windows
 
+NAME = "run-now"
 _HORIZON_S = 14 * DAY_S
 _FOREVER = float("inf")
 
@@ -37,7 +38,7 @@ def decide(snapshot: Snapshot) -> Plan:
     """Start everything now, as wide as it goes."""
     schedule = _schedule(snapshot, careful=False)
     return Plan(
-        policy="asap",
+        policy=NAME,
         issued_at=snapshot.now,
         assignments=tuple(a for going in schedule for a in going.assignments),
     )

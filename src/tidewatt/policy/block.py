@@ -25,7 +25,7 @@ def cheapest_block(
     prices, fit = market.prices[places, : len(span)], market.most(job, len(span))
     paid = np.zeros((places.size, len(span) + 1))
     np.cumsum(prices * span.lengths, axis=1, out=paid[:, 1:])
-    starts, here = span.starts, market.running_at(job)
+    starts, here, reserved = span.starts, market.running_at(job), market.reserved(job)[places]
     costs = np.full((places.size, most - job.least + 1, len(span)), np.inf)
     for count in range(job.least, most + 1):
         speed, watts = job.speedup[count - 1], job.watts[count - 1]
@@ -33,15 +33,15 @@ def cheapest_block(
         last = np.minimum(np.searchsorted(span.ends, ends, side="left"), len(span) - 1)
         into = ends - span.starts[last]
         cost = watts * (paid[:, last] + prices[:, last] * into - paid[:, :-1])
+        cost += (reserved * count)[:, None] * (ends - starts)
         full = np.zeros_like(paid, dtype=np.int64)
         np.cumsum(fit < count, axis=1, out=full[:, 1:])
         held = (ends <= span.ends[-1] + _ROUNDING_S) & (full[:, last + 1] == full[:, :-1])
         costs[:, count - job.least] = np.where(held, cost, np.inf)
         if job.running_workers == count and here in places:
             place = int(np.flatnonzero(places == here)[0])
-            costs[place, count - job.least, 0] = _going_on(
-                work_s / speed, watts, prices[place], full[place], span
-            )
+            rates = watts * prices[place] + count * reserved[place]
+            costs[place, count - job.least, 0] = _going_on(work_s / speed, rates, full[place], span)
     best, least = int(costs.argmin()), float(costs.min())
     if not np.isfinite(least):
         return None
@@ -56,8 +56,11 @@ def cheapest_block(
     return Outlay(least, finishes=True), schedule
 
 
-def _going_on(lasts_s: float, watts: float, prices: Floats, full: Ints, span: Span) -> float:
-    """What it costs to go on as now until the work is done: no restart, and a little less for staying."""
+def _going_on(lasts_s: float, rates: Floats, full: Ints, span: Span) -> float:
+    """What it costs to go on as now until the work is done: no restart, and a little less for staying.
+
+    ``rates`` are what a second costs in each window.
+    """
     lengths = span.lengths
     done = np.cumsum(lengths)
     last = int(np.searchsorted(done, lasts_s * (1 - _ROUNDING), side="left"))
@@ -66,4 +69,4 @@ def _going_on(lasts_s: float, watts: float, prices: Floats, full: Ints, span: Sp
     busy = lengths[: last + 1].copy()
     busy[-1] = lasts_s - (done[last - 1] if last else 0.0)
     busy[0] *= 1 - LEAN
-    return float(watts * (prices[: last + 1] * busy).sum())
+    return float((rates[: last + 1] * busy).sum())

@@ -1,155 +1,32 @@
 """The default policy: the cheapest windows by forecast that finish the work before the deadline.
 
-Two kinds of schedule compete for each job, restarts included: a zigzag over the cheapest hours, and one
-block without a pause. The plan is followed only if every deadline would still be within reach after its
-first window; otherwise the jobs in danger wait for nothing, then all those that come before them, and in the
-end everything runs as soon as possible.
+It plans anew in every window. Two kinds of schedule compete for each job, restarts included: a zigzag over
+the cheapest hours, and one block without a pause.
 """
 
-import numpy as np
-
-from tidewatt.domain.plan import Assignment, Note, Plan
+from tidewatt.domain.plan import Plan
 from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
-from tidewatt.domain.units import HOUR_S
-from tidewatt.policy import asap, guard
+from tidewatt.policy import guarded
 from tidewatt.policy.block import cheapest_block
 from tidewatt.policy.market import Market, Schedule, outlay
-from tidewatt.policy.room import widest
 from tidewatt.policy.zigzag import zigzag
 
 NAME = "cheapest-windows"
 _EQUAL = 1e-12
-_ROUNDS = 3
-_ENDANGERED = "running without waiting: a deadline would be out of reach after this hour"
 
 
 def decide(snapshot: Snapshot) -> Plan:
     """The plan for all jobs, earliest deadline first."""
-    late = guard.late(snapshot)
-    hurried: frozenset[str] = frozenset()
-    for _ in range(_ROUNDS):
-        plan = _plan(snapshot, late, hurried)
-        endangered = guard.made_late(plan, snapshot, late)
-        if not endangered:
-            return plan
-        hurried = _ahead_of(endangered, snapshot) if endangered <= hurried else hurried | endangered
-    return Plan(
-        policy=NAME,
-        issued_at=snapshot.now,
-        assignments=asap.decide(snapshot).assignments,
-        notes=tuple(Note(job.id, _ENDANGERED) for job in snapshot.jobs),
-    )
+    return guarded.decide(NAME, _choose, snapshot)
 
 
-def _ahead_of(endangered: frozenset[str], snapshot: Snapshot) -> frozenset[str]:
-    """The jobs given, and all that come before the last of them and may take its room."""
-    ordered = [job.id for job in sorted(snapshot.jobs, key=asap.urgency)]
-    last = max(place for place, job_id in enumerate(ordered) if job_id in endangered)
-    return frozenset(ordered[: last + 1])
-
-
-def _plan(snapshot: Snapshot, late: frozenset[str], hurried: frozenset[str]) -> Plan:
-    """The plan in which those that are late or hurried wait for nothing."""
-    market = Market(snapshot)
-    assignments: list[Assignment] = []
-    notes: list[Note] = []
-    for job in sorted(snapshot.jobs, key=asap.urgency):
-        hurry = "late: not waiting" if job.id in late else _ENDANGERED if job.id in hurried else ""
-        schedule, why = _schedule(job, market, hurry)
-        assignments.extend(market.take(job, schedule))
-        notes.append(Note(job.id, why))
-    return Plan(policy=NAME, issued_at=snapshot.now, assignments=tuple(assignments), notes=tuple(notes))
-
-
-def _schedule(job: JobView, market: Market, hurry: str) -> tuple[Schedule, str]:
-    """What one job is to do, and the reason in words."""
-    if not market.sites(job):
-        return _nothing(market), "no site lies in a zone that it allows"
-    settled = _why_stay(job)
-    if settled:
-        return _stay(job, market), settled
-    if job.remaining is None:
-        return _probe(job, market), "running to learn how long it takes"
-    hurry = hurry or _nothing_to_wait_for(job, market)
-    if hurry:
-        return _now(job, market), hurry
-    return _cheapest(job, job.remaining, market)
-
-
-def _why_stay(job: JobView) -> str:
-    """Why a running job is best left alone, empty if it may be moved."""
-    if job.running_on is None:
-        return ""
-    if not job.suspendable:
-        return "runs through once started"
-    if job.remaining is not None and job.remaining.high_s <= job.restart_s:
-        return "finishing: stopping would cost more than what is left"
-    return ""
-
-
-def _nothing_to_wait_for(job: JobView, market: Market) -> str:
-    """Why waiting would not help, empty if it may."""
-    if job.deadline_at is None:
-        return "no deadline: nothing to wait for"
-    if not any(market.known(site) for site in market.sites(job)):
-        return "no signal for any permitted zone: not waiting blindly"
-    return ""
-
-
-def _cheapest(job: JobView, remaining: Remaining, market: Market) -> tuple[Schedule, str]:
+def _choose(job: JobView, remaining: Remaining, market: Market) -> tuple[Schedule, str] | None:
     """The zigzag or the block that costs least; only blocks for what cannot be suspended."""
-    assert job.deadline_at is not None  # noqa: S101 - the caller knows
-    span = market.span(job.deadline_at)
-    work_s = remaining.high_s
+    span, work_s = market.span(job.deadline_at), remaining.high_s
     block = cheapest_block(job, work_s, span, market, job.most if job.suspendable else job.least)
     if job.suspendable:
         pieces = zigzag(job, work_s, span, market)
         paid = outlay(job, work_s, pieces, market)
         if paid.finishes and (block is None or paid.cost <= block[0].cost * (1 + _EQUAL)):
             return pieces, f"the {len(pieces)} cheapest of {len(span)} hours before the deadline"
-    if block is None:
-        return _now(job, market), "no schedule holds it before the deadline: not waiting"
-    return block[1], "the cheapest start before the deadline, without a pause"
-
-
-def _stay(job: JobView, market: Market) -> Schedule:
-    """Keep a job where it is."""
-    here = market.running_at(job)
-    if here < 0:
-        return _nothing(market)
-    left = job.remaining.high_s if job.remaining else HOUR_S
-    span = market.span(market.snapshot.now + max(left, 1.0))
-    windows = np.arange(len(span))
-    return span.filled(windows, np.full_like(windows, here), np.full_like(windows, job.running_workers))
-
-
-def _probe(job: JobView, market: Market) -> Schedule:
-    """Run at the least count for the rest of this hour; the next plan knows more."""
-    places, fit = market.places(job), market.most(job, 1)[:, 0]
-    for site in np.argsort(market.prices[places, 0], kind="stable").tolist():
-        if fit[site]:
-            return market.span().filled(np.array([0]), places[site : site + 1], np.array([job.least]))
-    return _nothing(market)
-
-
-def _now(job: JobView, market: Market) -> Schedule:
-    """As fast as it goes, from the first window that has room, where it is cheapest."""
-    left = job.remaining.high_s if job.remaining else HOUR_S
-    span, places, here = market.span(), market.places(job), market.running_at(job)
-    fastest = np.array([0, *(widest(job.least, n, job.speedup) for n in range(1, job.most + 1))])
-    speeds = np.array([0.0, *job.speedup])
-    chosen: list[tuple[int, int, int]] = []
-    for window in range(len(span)):
-        if left <= 0:
-            break
-        fit = np.minimum(market.free[places, window] // job.cpus_per_worker, job.most)
-        counts = fastest[np.maximum(fit, 0)]
-        site = int(np.lexsort((market.prices[places, window], places != here, -speeds[counts]))[0])
-        if counts[site]:
-            chosen.append((window, int(places[site]), int(counts[site])))
-            left -= float(speeds[counts[site]] * (span.ends[window] - span.starts[window]))
-    return span.filled(*np.array(chosen, dtype=np.int64).reshape(-1, 3).T)
-
-
-def _nothing(market: Market) -> Schedule:
-    return market.span().filled(*np.empty((3, 0), dtype=np.int64))
+    return block and (block[1], "the cheapest start before the deadline, without a pause")

@@ -97,7 +97,8 @@ def _cost(job: JobView, plan: Plan, snapshot: Snapshot) -> float | None:
         restart_s = 0.0 if carried_on else job.restart_s
         speed = job.speedup[assignment.workers - 1]
         busy_s = min(assignment.end_at - assignment.start_at, restart_s + left / speed)
-        cost += prices.at(site, assignment.start_at) * job.watts[assignment.workers - 1] * busy_s
+        rate = prices.at(site, assignment.start_at) * job.watts[assignment.workers - 1]
+        cost += (rate + prices.reserved(site) * job.cpus_per_worker * assignment.workers) * busy_s
         left -= speed * max(0.0, busy_s - restart_s)
         if left <= 0:
             return cost

@@ -59,15 +59,29 @@ class Span:
         return Schedule(windows, sites, workers, self.starts[windows], self.ends[windows])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Offer:
+    """The cheapest site that has room for a job, in each window of a span.
+
+    ``prices`` are infinite, and ``room`` (in workers) is 0, where there is none.
+    """
+
+    sites: Ints
+    prices: Floats
+    room: Ints
+
+
 class Market:
     """One snapshot's windows, room and prices; jobs that come first take their room away from the others.
 
-    ``prices`` and ``free`` have a row for each site of the snapshot and a column for each window.
+    ``prices`` and ``free`` have a row for each site of the snapshot and a column for each window. A second of
+    a job costs ``prices`` times its watts plus ``reserved`` times its workers.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.known = Prices(snapshot).known
+        prices = Prices(snapshot)
+        self.known = prices.known
         self._spans: dict[float, Span] = {}
         self._permitted: dict[tuple[str, ...], Ints] = {}
         self._places = {site.name: place for place, site in enumerate(snapshot.sites)}
@@ -78,7 +92,8 @@ class Market:
         # Hours are whole here, so that a deadline is what cuts one off, and nothing else.
         whole = windows(snapshot, float("inf"), most=len(span))
         self._all = Span(np.array([w.start_at for w in whole]), np.array([w.end_at for w in whole]))
-        self.prices = Prices(snapshot).table(snapshot.sites, self._all.starts)
+        self.prices = prices.table(snapshot.sites, self._all.starts)
+        self._reserved = np.array([prices.reserved(site) for site in snapshot.sites])
         cpus = np.array([site.cpus for site in snapshot.sites], dtype=np.int64)
         self.free: Ints = np.repeat(cpus[:, None], len(whole), axis=1)
 
@@ -93,9 +108,19 @@ class Market:
             self._permitted[job.zones] = np.array(places, dtype=np.int64)
         return self._permitted[job.zones]
 
+    def reserved(self, job: JobView) -> Floats:
+        """What a worker of the job costs at each site of the snapshot, whatever it draws."""
+        found: Floats = self._reserved * job.cpus_per_worker
+        return found
+
     def running_at(self, job: JobView) -> int:
         """The place of the site that a job runs on now, -1 if it does not run or the site is gone."""
         return -1 if job.running_on is None else self._places.get(job.running_on, -1)
+
+    @property
+    def nothing(self) -> Schedule:
+        """The schedule of a job that does nothing."""
+        return self._all.filled(*np.empty((3, 0), dtype=np.int64))
 
     def span(self, until: float | None = None) -> Span:
         """Windows from now until an instant, or all there are."""
@@ -111,6 +136,14 @@ class Market:
         """The most workers that fit at each permitted site in the first windows; 0 if too few do."""
         fit = np.minimum(self.free[self.places(job), :count] // job.cpus_per_worker, job.most)
         return np.where(fit >= job.least, fit, 0)
+
+    def cheapest(self, job: JobView, span: Span) -> Offer:
+        """The cheapest site of each window by what one watt costs; what is reserved for it counts as well."""
+        places, fit = self.places(job), self.most(job, len(span))
+        rates = self.prices[places, : len(span)] + self.reserved(job)[places][:, None] / job.watts[0]
+        prices = np.where(fit > 0, rates, np.inf)
+        best, every = prices.argmin(axis=0), np.arange(len(span))
+        return Offer(places[best], prices[best, every], fit[best, every])
 
     def take(self, job: JobView, schedule: Schedule) -> list[Assignment]:
         """Reserve the room of a schedule, for whole windows, and return its assignments."""
@@ -157,6 +190,7 @@ def outlay(job: JobView, work_s: float, schedule: Schedule, market: Market) -> O
     speed = np.array(job.speedup)[schedule.workers - 1]
     done = np.cumsum(speed * np.maximum(0.0, lengths - started))
     price = market.prices[schedule.sites, schedule.windows] * np.array(job.watts)[schedule.workers - 1]
+    price += market.reserved(job)[schedule.sites] * schedule.workers
     if not again[0]:
         price[0] *= 1 - LEAN
     last = int(np.searchsorted(done, work_s * (1 - _ENOUGH), side="left"))

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from tidewatt.domain.snapshot import JobView
 from tidewatt.domain.units import HOUR_S
 from tidewatt.policy.hull import Way, segments
-from tidewatt.policy.market import LEAN, Floats, Ints, Market, Schedule, Span, restarts
+from tidewatt.policy.market import LEAN, Floats, Ints, Market, Offer, Schedule, Span, restarts
+from tidewatt.policy.prices import linear
 
 _ROUNDS = 4
 _LEAST_SPARE = 0.02
@@ -42,26 +43,25 @@ class _Offers:
         self.speeds = np.zeros(shape)
         self.workers = np.zeros(shape, dtype=np.int64)
         self.sites = np.zeros(shape, dtype=np.int64)
-        fit = market.most(job, len(span))
-        prices = np.where(fit > 0, market.prices[market.places(job), : len(span)], np.inf)
-        best = prices.argmin(axis=0)
-        every = np.arange(len(span))
-        roomy = fit[best, every] == job.most
+        fit, offer = market.most(job, len(span)), market.cheapest(job, span)
+        roomy = offer.room == job.most
+        if market.reserved(job).any() and not linear(job):
+            roomy[:] = False  # the hull is another one at every price
         if job.running_on is not None and len(span):
             roomy[0] = False  # prices lean towards what the job is doing already
-        self._fill_roomy(np.flatnonzero(roomy), best, prices)
+        self._fill_roomy(np.flatnonzero(roomy), offer)
         for window in np.flatnonzero(~roomy & (fit > 0).any(axis=0)).tolist():
             self._fill(window, fit[:, window])
 
-    def _fill_roomy(self, roomy: Ints, best: Ints, prices: Floats) -> None:
+    def _fill_roomy(self, roomy: Ints, offer: Offer) -> None:
         """Where the cheapest site that is free at all has room for all workers, it is best at every count."""
         job = self._job
         workers, speeds, steps = _steps(job.least, job.most, job.speedup, job.watts)
         count = workers.size
-        self.prices[roomy, :count] = prices[best[roomy], roomy][:, None] * steps
+        self.prices[roomy, :count] = offer.prices[roomy][:, None] * steps
         self.speeds[roomy, :count] = speeds
         self.workers[roomy, :count] = workers
-        self.sites[roomy] = self._market.places(job)[best[roomy]][:, None]
+        self.sites[roomy] = offer.sites[roomy][:, None]
 
     def _fill(self, window: int, fit: Ints) -> None:
         """The hull over all that fits, site by site and count by count.
@@ -72,9 +72,9 @@ class _Offers:
         job, market, ways = self._job, self._market, list[Way]()
         present = (market.running_at(job), job.running_workers) if window == 0 else (-1, 0)
         for place, most in zip(market.places(job).tolist(), fit.tolist(), strict=True):
-            price = float(market.prices[place, window])
+            price, reserved = float(market.prices[place, window]), float(market.reserved(job)[place])
             for count in range(job.least, most + 1):
-                cost = price * job.watts[count - 1]
+                cost = price * job.watts[count - 1] + reserved * count
                 if (place, count) == present:
                     cost *= 1 - min(0.5, LEAN + job.restart_s / HOUR_S)
                 ways.append(Way(str(place), count, job.speedup[count - 1], cost))

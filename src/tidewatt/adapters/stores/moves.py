@@ -9,6 +9,22 @@ from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import State
 from tidewatt.errors import IllegalMove, StaleToken, TidewattError
 
+CHANGEABLE = frozenset(
+    {
+        "wish",
+        "failures",
+        "steps_done",
+        "steps_reached",
+        "steps_total",
+        "loss",
+        "checkpoint",
+        "result",
+        "error",
+        "ended_at",
+    }
+)
+"""What may be set of a job along with a move."""
+
 
 def unknown_job(job_id: str) -> TidewattError:
     """What to raise where a job was named that the store does not hold."""

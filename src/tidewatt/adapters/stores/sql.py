@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from tidewatt.adapters.stores import rows, tables
 from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.migrations import migrate
-from tidewatt.adapters.stores.moves import fence, save_event, transition, unknown_job
+from tidewatt.adapters.stores.moves import CHANGEABLE, fence, save_event, transition, unknown_job
 from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
 from tidewatt.domain.job import Attempt, Event, Job, Submission
 from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry
@@ -21,20 +21,6 @@ from tidewatt.domain.world import World
 from tidewatt.errors import TidewattError
 from tidewatt.ports import Checkpointed, Progressed
 
-_CHANGEABLE = frozenset(
-    {
-        "wish",
-        "failures",
-        "steps_done",
-        "steps_reached",
-        "steps_total",
-        "loss",
-        "checkpoint",
-        "result",
-        "error",
-        "ended_at",
-    }
-)
 _PLANS_AT_ONCE = 100
 
 
@@ -161,8 +147,8 @@ class SqlStore:
             TypeError: a change of something that a move does not set.
         """
         check_move(job_id, before, after)
-        if unknown := changes.keys() - _CHANGEABLE:
-            raise TypeError(f"move() sets {', '.join(sorted(_CHANGEABLE))}, not {', '.join(sorted(unknown))}")
+        if unknown := changes.keys() - CHANGEABLE:
+            raise TypeError(f"move() sets {', '.join(sorted(CHANGEABLE))}, not {', '.join(sorted(unknown))}")
         if after in ENDED:
             changes = {"ended_at": at, **changes}
         with self._database.writing(durable=True) as connection:

@@ -60,6 +60,11 @@ class Json(TypeDecorator[Any]):
         return None if value is None else self._decoder.decode(value)
 
 
+def printable(text: str) -> str:
+    """The text in characters that every database takes, the others spelt out."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
 class Words(TypeDecorator[str]):
     """Text for people, with what a database would refuse spelt out: zero bytes and lone surrogates.
 
@@ -72,9 +77,7 @@ class Words(TypeDecorator[str]):
     @override
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """The text in characters that every database takes."""
-        if value is None:
-            return None
-        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+        return None if value is None else printable(value)
 
 
 class Loss(TypeDecorator[float]):
