@@ -186,6 +186,11 @@ class Update:
 class Feed(Protocol):
     """Those who follow along."""
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens; nothing need be said otherwise."""
+        ...
+
     def publish(self, update: Update) -> None:
         """Tell everybody who listens now; nobody is waited for."""
         ...

@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, TextIO
 
 import platformdirs
 
-from tidewatt.accounting.factors import PUE
+from tidewatt.accounting.factors import (
+    ELECTRICITY_PRICE,
+    PUE,
+    SERVER_EMBODIED,
+    SERVER_LIFESPAN,
+    SERVER_PROCESSORS,
+)
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.domain import world as worlds
+from tidewatt.domain.objective import Objective, parse
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
 from tidewatt.errors import NewerState, UsageError
@@ -27,7 +34,9 @@ from tidewatt.ports import Clock, Grid, Store
 
 if TYPE_CHECKING:
     from tidewatt.adapters.meters.detect import MeterFinding
+    from tidewatt.control.foresight import Foresight
     from tidewatt.control.observe import Observer
+    from tidewatt.policy.names import Policy
 
 _FORMAT = 1
 """Of the state folder as a whole; the database numbers its own schema."""
@@ -163,9 +172,45 @@ def _open_source(name: str, *, forgiving: bool) -> Grid:
 def sites_of(world: World | None) -> tuple[Site, ...]:
     """This machine, once for each zone that it stands in or, in a replay, stands in for."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return tuple(
-        Site(f"local-{zone.lower()}", zone, cpus, PUE.value) for zone in (world.zones if world else ())
-    )
+    return tuple(site(f"local-{zone.lower()}", zone, cpus) for zone in (world.zones if world else ()))
+
+
+def site(name: str, zone: str, cpus: int, pue: float = PUE.value) -> Site:
+    """A site of servers of which nothing more is known."""
+    made_g = 1000 * SERVER_EMBODIED.value / SERVER_LIFESPAN.value / SERVER_PROCESSORS
+    return Site(name, zone, cpus, pue, embodied_g=made_g, tariff=ELECTRICITY_PRICE.value)
+
+
+def policy() -> "Policy":
+    """The policy that ``$TIDEWATT_POLICY`` names, or the default.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from tidewatt.policy.names import DEFAULT, named  # noqa: PLC0415 - the same
+
+    return named(os.environ.get("TIDEWATT_POLICY") or DEFAULT)
+
+
+def objective() -> Objective:
+    """What ``$TIDEWATT_OBJECTIVE`` asks plans to make small; carbon if it says nothing.
+
+    Raises:
+        UsageError: it is no objective.
+    """
+    return parse(os.environ.get("TIDEWATT_OBJECTIVE") or "carbon")
+
+
+def foresight(grid: Grid) -> "Foresight":
+    """Forecasts by the method that ``$TIDEWATT_FORECAST`` names, or the default.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from tidewatt.control.foresight import by  # noqa: PLC0415 - the same
+    from tidewatt.forecast.names import DEFAULT, named  # noqa: PLC0415 - the same
+
+    return by(named(os.environ.get("TIDEWATT_FORECAST") or DEFAULT), grid)
 
 
 def clock_of(world: World | None) -> Clock:
@@ -179,10 +224,11 @@ def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> 
     """An observer for a command that wants to know what a supervisor would decide."""
     from tidewatt.control.observe import Observer  # noqa: PLC0415 - the same
 
-    clock = clock_of(world)
+    foresee, aim = foresight(grid), objective()
+    clock = clock_of(world)  # from here on the hours of a replay go by
     if world.replayed:
         clock = ReplayClock(world.speed, worlds.now(world, clock.wall(), supervised=supervised))
-    return Observer(store, grid, clock, lambda: sites_of(world))
+    return Observer(store, grid, clock, lambda: sites_of(world), foresee, aim)
 
 
 @contextmanager
@@ -298,7 +344,6 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
     from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
-    from tidewatt.policy import cheapest  # noqa: PLC0415 - the same
 
     store = open_store(home)
     bell = Bell(home.socket)
@@ -306,20 +351,23 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     engine.listen(bell.fileno(), bell.visit)
     try:
         world = store.world()
+        grid = open_grid(world.carbon_file if world else "", forgiving=True)
         loop = Loop(
             Parts(
                 store=store,
                 engine=engine,
-                grid=open_grid(world.carbon_file if world else "", forgiving=True),
+                grid=grid,
                 meter=best_meter(),
                 clock=clock_of(world),
                 feed=bell,
                 sites=lambda: sites_of(store.world()),
+                foresight=foresight(grid),
+                objective=objective(),
                 world=world,
                 folder=home.jobs,
                 stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
             ),
-            cheapest.decide,
+            policy(),
         )
         if ready >= 0:
             os.write(ready, _READY)

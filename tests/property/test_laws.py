@@ -139,7 +139,7 @@ def test_recorded_decisions_replay_to_the_same_plans(
     store, _ = play(world, policy)
     for snapshot, plan in store.plans():
         copy = msgspec.json.decode(msgspec.json.encode(snapshot), type=Snapshot)
-        assert POLICIES[plan.policy](copy) == plan
+        assert POLICIES[plan.policy](copy) == plan.about({job.id for job in snapshot.jobs})
 
 
 @given(worlds())

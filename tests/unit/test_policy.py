@@ -53,13 +53,6 @@ def test_a_cut_that_saves_less_than_a_restart_is_not_made() -> None:
     assert pieces(a_world(job, DE=[200, 80, 90])) == [(1, 2, 1)]
 
 
-def test_a_plan_says_when_something_changes_next() -> None:
-    plan = cheapest.decide(a_world(a_job(1.5, 3), DE=[80, 90, 200]))
-    assert plan.changes_at(NOW, NOW + HOUR_S) == NOW + HOUR_S
-    assert plan.changes_at(NOW + HOUR_S, NOW + 2 * HOUR_S) == NOW + 1.5 * HOUR_S
-    assert plan.changes_at(NOW + 2 * HOUR_S, NOW + 3 * HOUR_S) == NOW + 3 * HOUR_S
-
-
 def test_the_cleaner_of_two_permitted_zones_is_used() -> None:
     sites = (Site("de", "DE", 4), Site("fr", "FR", 4), Site("no", "NO", 4))
     job = a_job(2, 4, zones=("DE", "FR"))

@@ -66,6 +66,8 @@ SERVER_EMBODIED = Factor(
     "Boavizta API 2.5, one AMD EPYC 7763, 8 x 32 GB memory, 1 TB SSD",
     "2021-2025",
 )
+SERVER_PROCESSORS = 128
+"""Hardware threads of the machine that ``SERVER_EMBODIED`` is for."""
 SERVER_LIFESPAN = Factor(
     "lifespan/server/1",
     35_040.0,

@@ -56,6 +56,11 @@ class Bell:
             self._flush(visitor)
             rang = True
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody has stayed connected."""
+        return bool(self._followers)
+
     def publish(self, update: Update) -> None:
         """Tell all followers; one that does not keep up misses updates, never parts of one."""
         line = _encoder.encode(update) + b"\n"

@@ -10,11 +10,8 @@ from tidewatt.cli.words import model_label
 from tidewatt.domain.job import Job
 from tidewatt.domain.signal import Forecast, Signal
 from tidewatt.domain.units import DAY_S, HOUR_S
-from tidewatt.errors import SignalMissing
-from tidewatt.forecast.hourly import forecast
 from tidewatt.ports import Grid, Store
 
-HISTORY_S = 14 * DAY_S
 _AHEAD_S = DAY_S
 """How far a job without a deadline is shown ahead."""
 _BACK_S = 3 * DAY_S
@@ -84,6 +81,7 @@ class Outlook:
         self._store = store
         self._job = job
         self._grid = grid
+        self._foresee = wiring.foresight(grid)
 
     @classmethod
     def of(cls, store: Store, job: Job) -> "Outlook":
@@ -112,18 +110,10 @@ class Outlook:
             start_at=start_at,
             end_at=end_at,
             past=past,
-            coming=forecast_at(self._grid, zone, now, end_at - now),
+            coming=self._foresee(zone, now, end_at - now),
             stints=(*worked, *planned),
             source=model_label(self._grid.name, past),
         )
-
-
-def forecast_at(grid: Grid, zone: str, now: float, horizon_s: float) -> Forecast | None:
-    """The forecast that the supervisor makes at an instant; None if there is nothing to make it from."""
-    try:
-        return forecast(grid.signal(zone, now - HISTORY_S, now), now, horizon_s)
-    except SignalMissing:
-        return None
 
 
 def degradations(forecasts: Sequence[Forecast | None]) -> list[str]:

@@ -11,7 +11,7 @@ from tidewatt.accounting.carbon import Operational, Spent, operational
 from tidewatt.accounting.counterfactual import Counterfactual
 from tidewatt.accounting.saving import Saving, saving
 from tidewatt.cli import words
-from tidewatt.cli.outlook import degradations, forecast_at
+from tidewatt.cli.outlook import degradations
 from tidewatt.cli.panel import pace
 from tidewatt.cli.request import parse_span, parse_speed, parse_start
 from tidewatt.domain import world as worlds
@@ -148,8 +148,9 @@ def _wait(run: Run, grid: Grid, clock: Clock, now: float, teller: _Teller) -> tu
     """Decide in each window anew until the decision is to start; the instant of that is returned first."""
     first: Forecast | None = None
     told_at: float | None = None
+    foresee = wiring.foresight(grid)
     while True:
-        coming = forecast_at(grid, run.zone, now, max(run.deadline_at - now, run.length_s) + HOUR_S)
+        coming = foresee(run.zone, now, max(run.deadline_at - now, run.length_s) + HOUR_S)
         first = first or coming
         decision = start.decide(run, coming, now)
         if coming is None:

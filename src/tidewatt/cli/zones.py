@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tidewatt import wiring
 from tidewatt.cli import tide, words
-from tidewatt.cli.outlook import View, degradations, forecast_at
+from tidewatt.cli.outlook import View, degradations
 from tidewatt.cli.request import parse_start
 from tidewatt.domain.signal import Forecast
 from tidewatt.domain.units import DAY_S, HOUR_S, parse_duration
@@ -66,7 +66,7 @@ def _view(grid: Grid, zone: str, now: float, horizon_s: float) -> View:
         start_at=start_at,
         end_at=now + horizon_s,
         past=past,
-        coming=forecast_at(grid, zone, now, horizon_s),
+        coming=wiring.foresight(grid)(zone, now, horizon_s),
         stints=(),
         source=words.model_label(grid.name, past),
     )

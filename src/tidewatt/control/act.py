@@ -39,9 +39,7 @@ class Actor:
             self._suspend(job, plan.note(job.id) if job.wish is Wish.RUN else "held by its user")
 
     def enforce(self, job: Job) -> None:
-        """End an attempt that overstays its time-out or does not leave within its grace."""
-        if job.state not in ACTIVE:
-            return
+        """End an active attempt that overstays its time-out or does not leave within its grace."""
         wall = self._clock.wall()
         asked = self._asked_to_leave.get((job.id, job.token))
         attempt = self._store.attempts(job.id)[-1]

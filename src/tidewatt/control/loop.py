@@ -1,10 +1,11 @@
 """The one loop: observe, decide, act, record. The same live and simulated."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tidewatt.control.act import Actor
+from tidewatt.control.agenda import Agenda
+from tidewatt.control.foresight import Foresight
 from tidewatt.control.metering import Metering
 from tidewatt.control.observe import Observer, Sites
 from tidewatt.control.record import Recorder
@@ -13,14 +14,13 @@ from tidewatt.control.tell import Teller
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, Wish
-from tidewatt.domain.plan import Plan
-from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.objective import CARBON, Objective
 from tidewatt.domain.units import format_duration
 from tidewatt.domain.world import World
+from tidewatt.policy.names import Policy
 from tidewatt.policy.room import windows
-from tidewatt.ports import Clock, Engine, Exited, Feed, Grid, Meter, Store
+from tidewatt.ports import Clock, Engine, EngineEvent, Exited, Feed, Grid, Meter, Rung, Store
 
-Policy = Callable[[Snapshot], Plan]
 _BREATH_S = 0.02
 """Real seconds between two decisions that only the passing of time asks for: in a replay hours go by fast."""
 
@@ -36,6 +36,8 @@ class Parts:
     clock: Clock
     feed: Feed
     sites: Sites
+    foresight: Foresight
+    objective: Objective = CARBON
     sample_every_s: float = 1.0
     """Real seconds between readings of the meter while anything runs."""
     stuck_after_s: float = 300.0
@@ -53,14 +55,16 @@ class Loop:
         self._parts = parts
         self._policy = policy
         self._store, self._engine, self._clock = parts.store, parts.engine, parts.clock
-        self._observer = Observer(parts.store, parts.grid, parts.clock, parts.sites)
+        self._observer = Observer(
+            parts.store, parts.grid, parts.clock, parts.sites, parts.foresight, parts.objective
+        )
         self._recorder = Recorder(parts.store, parts.clock)
         self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
         self._metering = Metering(parts.store, parts.engine, parts.meter, parts.clock, parts.sites)
         self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, self._metering)
-        self._decide_at = 0.0
+        self._agenda = Agenda()
+        self._not_before = 0.0
         self._sample_at = 0.0
-        self._plan: Plan | None = None
         self._stuck: set[tuple[str, int]] = set()
         """Attempts that were ended for it."""
 
@@ -86,27 +90,39 @@ class Loop:
         Returns:
             Whether anything is left to do; if not, ``patience_s`` real seconds were waited for more.
         """
-        decide = False
         for event in self._engine.wait(self._timeout(self._pending(), patience_s)):
-            if isinstance(event, Exited):
-                self._sample()  # while the attempt's reservation still stands as it was
-            decide |= self._recorder.record(event)
-            if isinstance(event, Exited):
-                self._observer.keep_hindsight(event.job_id)
+            self._take(event)
         jobs = self._pending()
         if self._clock.wall() >= self._sample_at:
             self._sample()
-        decide = bool(jobs) and (decide or self._clock.now() >= self._decide_at)
+        decide = bool(jobs) and self._clock.now() >= self._decide_at
         if decide and self._outlived():
             return False
         if decide:
             self._decide(jobs)
         for job in jobs:
             self._enforce_budget(job)
-            self._end_if_stuck(job)
-            self._actor.enforce(job)
-        self._teller.tell(self._store.jobs(open_only=True), self._plan, everything=decide)
+            if job.state in ACTIVE:
+                self._end_if_stuck(job)
+                self._actor.enforce(job)
+        self._teller.tell(self._store.jobs(open_only=True), self._agenda.plan, everything=decide)
         return bool(jobs)
+
+    def _take(self, event: EngineEvent) -> None:
+        """Record what the engine tells."""
+        job_id = "" if isinstance(event, Rung) else event.job_id
+        if isinstance(event, Exited):
+            self._sample()  # while the attempt's reservation still stands as it was
+        if self._recorder.record(event):
+            self._agenda.stir(job_id)
+        if isinstance(event, Exited):
+            self._observer.keep_hindsight(job_id)
+
+    @property
+    def _decide_at(self) -> float:
+        """When to decide next; what the passing of time alone asks for keeps a distance."""
+        due_at = self._agenda.next_at
+        return max(due_at, self._not_before) if due_at else 0.0
 
     def _pending(self) -> list[Job]:
         """Jobs that there is something to do for."""
@@ -122,16 +138,20 @@ class Loop:
         return max(0.0, due)
 
     def _decide(self, jobs: list[Job]) -> None:
-        snapshot = self._observer.snapshot(jobs)
-        self._plan = self._policy(snapshot)
-        self._store.record_plan(snapshot, self._plan)
-        window_end_at = windows(snapshot, float("inf"), most=1)[0].end_at
-        changes_at = self._plan.changes_at(snapshot.now, window_end_at)
-        self._decide_at = max(changes_at, self._clock.now() + _BREATH_S * self._clock.speed)
+        about = self._agenda.about(jobs, self._clock.now(), self._parts.sites())
+        if not about:
+            self._agenda.settled(jobs)
+            return
+        snapshot = self._observer.snapshot(about)
+        hour_ends_at = windows(snapshot, float("inf"), most=1)[0].end_at
+        plan = self._agenda.decided(self._policy(snapshot), about, jobs, hour_ends_at)
+        self._store.record_plan(snapshot, plan)
+        self._not_before = self._clock.now() + _BREATH_S * self._clock.speed
         self._sample()  # before reservations change
-        for job in jobs:
-            self._actor.act(job, self._plan, snapshot)
-        self._observer.keep_signals(jobs)
+        for job in about:
+            self._actor.act(job, plan, snapshot)
+        if len(about) == len(jobs):
+            self._observer.keep_signals(jobs)
         self._save_time()
 
     def _sample(self) -> None:
@@ -155,7 +175,7 @@ class Loop:
     def _end_if_stuck(self, job: Job) -> None:
         """End an attempt at a training that does nothing any more; it goes on from its last checkpoint."""
         attempt = (job.id, job.token)
-        if attempt in self._stuck or job.state not in ACTIVE or job.function.kind is not Kind.TRAINING:
+        if attempt in self._stuck or job.function.kind is not Kind.TRAINING:
             return
         still_s = self._metering.still_s(*attempt)
         if still_s >= self._parts.stuck_after_s:
@@ -179,4 +199,4 @@ class Loop:
             self._store.note(
                 job.id, at=self._clock.now(), wall=self._clock.wall(), detail=f"over its {bound}"
             )
-            self._decide_at = 0.0
+            self._agenda.stir(job.id)

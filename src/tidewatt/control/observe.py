@@ -3,23 +3,23 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from tidewatt.control.foresight import Foresight
 from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.job import Attempt, Job
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, Wish
+from tidewatt.domain.objective import Objective
 from tidewatt.domain.signal import Forecast, Signal
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.domain.units import DAY_S, HOUR_S
 from tidewatt.errors import SignalMissing
 from tidewatt.forecast.gaps import fill
-from tidewatt.forecast.hourly import forecast
 from tidewatt.policy import profile as profiles
 from tidewatt.policy.profile import Extent
 from tidewatt.ports import Clock, Grid, Store
 
 Sites = Callable[[], tuple[Site, ...]]
 """Where work can run at the moment."""
-_HISTORY_S = 14 * DAY_S
 _LEAST_HORIZON_S = 48 * HOUR_S
 _DONORS_S = 7 * DAY_S
 """A missing hour is filled from the same hour of the days before."""
@@ -39,11 +39,15 @@ class Lineage:
 class Observer:
     """Builds snapshots, and keeps the actual signals that receipts will be priced with."""
 
-    def __init__(self, store: Store, grid: Grid, clock: Clock, sites: Sites) -> None:
+    def __init__(
+        self, store: Store, grid: Grid, clock: Clock, sites: Sites, foresight: Foresight, objective: Objective
+    ) -> None:
         self._store = store
         self._grid = grid
         self._clock = clock
         self._sites = sites
+        self._foresight = foresight
+        self._objective = objective
         self._forecasts: dict[str, Forecast] = {}
         self._lineages: dict[str, Lineage] = {}
         self._kept_until: float | None = None
@@ -57,7 +61,9 @@ class Observer:
         sites = self._sites()
         zones = sorted({site.zone for site in sites})
         forecasts = [f for f in (self._forecast(zone, now, horizon_s) for zone in zones) if f is not None]
-        return Snapshot(now=now, sites=sites, forecasts=tuple(forecasts), jobs=views)
+        return Snapshot(
+            now=now, sites=sites, forecasts=tuple(forecasts), jobs=views, objective=self._objective
+        )
 
     def intensity(self, zone: str) -> float | None:
         """The actual intensity of the present hour, gCO2e/kWh; None is not known, never zero."""
@@ -100,12 +106,9 @@ class Observer:
         known = self._forecasts.get(zone)
         if known is not None and _still_good(known, now, horizon_s):
             return known
-        history = self._grid.signal(zone, now - _HISTORY_S, now)
-        try:
-            issued = forecast(history, now, horizon_s)
-        except SignalMissing:
-            return None
-        self._forecasts[zone] = issued
+        issued = self._foresight(zone, now, horizon_s)
+        if issued is not None:
+            self._forecasts[zone] = issued
         return issued
 
     def _view(self, job: Job) -> JobView:

@@ -51,7 +51,7 @@ class Recorder:
         self._store.update_attempt(replace(attempt, processes=event.processes))
 
     def _progressed(self, event: Progressed) -> bool:
-        """Save a report; the first one calls for a decision, since the job's length is known then."""
+        """Save a report; the first of an attempt calls for a decision, since it can be suspended now."""
         job, attempt = self._attempt(event.job_id, event.token)
         at, wall = self._clock.now(), self._clock.wall()
         first = self._first_report.setdefault((event.job_id, event.token), wall)
@@ -62,7 +62,7 @@ class Recorder:
             attempt = replace(attempt, first_step=event.step, startup_wall_s=wall - began)
         self._store.update_attempt(replace(attempt, last_step=event.step, training_wall_s=wall - first))
         self._store.record_progress(event, at=at, wall=wall, workers=attempt.workers)
-        return job.steps_total is None and event.total is not None
+        return job.state is State.STARTING or (job.steps_total is None and event.total is not None)
 
     def _checkpointed(self, event: Checkpointed) -> None:
         self._attempt(event.job_id, event.token)

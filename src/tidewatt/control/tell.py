@@ -23,6 +23,9 @@ class Teller:
 
     def tell(self, jobs: list[Job], plan: Plan | None, *, everything: bool) -> None:
         """Publish jobs at work, those that ended since the last call, and on demand all that are open."""
+        if not self._feed.heard:
+            self._told = {job.id: job.state for job in jobs}
+            return
         for job_id in self._told.keys() - {job.id for job in jobs}:
             ended = self._store.job(job_id)
             if ended is not None:

@@ -1,6 +1,7 @@
 """What is to run where, when and on how many workers."""
 
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,21 @@ class Plan:
                 return assignment
         return None
 
-    def changes_at(self, after: float, until: float) -> float:
-        """The first instant in between at which something begins or ends, ``until`` if there is none."""
-        instants = [instant for a in self.assignments for instant in (a.start_at, a.end_at)]
-        return min((instant for instant in instants if after < instant < until), default=until)
+    def about(self, job_ids: AbstractSet[str]) -> "Plan":
+        """What it says of these jobs alone."""
+        return replace(
+            self,
+            assignments=tuple(a for a in self.assignments if a.job_id in job_ids),
+            notes=tuple(n for n in self.notes if n.job_id in job_ids),
+        )
+
+    def joined(self, newer: "Plan") -> "Plan":
+        """The newer plan, about other jobs, with this one before it."""
+        return replace(
+            newer,
+            assignments=self.assignments + newer.assignments,
+            notes=self.notes + newer.notes,
+        )
 
     def of(self, job_id: str) -> tuple[Assignment, ...]:
         """All assignments of a job, in order of time."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.domain.units import DAY_S
-from tidewatt.policy import cheapest
+from tidewatt.policy.names import named
 from tidewatt.policy.prices import Prices
 
 MORE_TIME_S = DAY_S
@@ -40,7 +40,7 @@ class Limitation:
 def limitations(snapshot: Snapshot, job_id: str, plan: Plan) -> tuple[Limitation, ...]:
     """What limits the saving of a job, the largest first; empty if its length or its grid is not known.
 
-    Each constraint is lifted in turn, by itself, and the default policy asked again: the deadline a day
+    Each constraint is lifted in turn, by itself, and the policy asked again: the deadline a day
     later, every zone permitted, every site without bounds and to itself. What that would save on top is what
     the constraint costs.
     """
@@ -51,7 +51,7 @@ def limitations(snapshot: Snapshot, job_id: str, plan: Plan) -> tuple[Limitation
     found: list[Limitation] = []
     for limit, lifted in _lifted(snapshot, job):
         changed = next(j for j in lifted.jobs if j.id == job_id)
-        cost = _cost(changed, cheapest.decide(lifted), lifted)
+        cost = _cost(changed, named(plan.policy)(lifted), lifted)
         if cost is not None and (share := 1 - cost / planned) >= _WORTH_SAYING:
             found.append(Limitation(limit, share))
     found.sort(key=lambda limitation: -limitation.share)

@@ -19,6 +19,8 @@ _MIN_STEPS = 3
 _MIN_WATCHED_S = 0.3
 _FIRST_START_S = 0.5
 """Real seconds from fork to first step of a job whose start has not been seen."""
+_ENDING_S = 0.1
+"""Real seconds at least to the end of a job that has not ended, even if no step is left."""
 _UNSEEN_START_S = 600.0
 _UNSEEN_START_SHARE = 0.1
 """Loading libraries and data may take minutes: so much more is kept free, or so much of the time there is."""
@@ -99,10 +101,11 @@ def remaining(
     )
     rate = profile.rate(1)
     if extent.total and rate:
-        expected = max(0, extent.total - extent.done) / rate * speed
+        expected = max((extent.total - extent.done) / rate, _ENDING_S) * speed
         return Remaining(expected, expected * _MARGIN_LEARNED + reserve)
     declared = function.length_s
     if declared is None:
         return None
     left = declared * (1 - extent.done / extent.total) if extent.total else declared
+    left = max(left, _ENDING_S * speed)
     return Remaining(left, left * _MARGIN_DECLARED + reserve)

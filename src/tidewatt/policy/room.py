@@ -29,15 +29,21 @@ def windows(snapshot: Snapshot, until: float, most: int | None = None) -> list[W
     Hours begin where those of the forecasts do, since some grids are stamped at half past.
     """
     offset = next((f.windows[0].start_at % HOUR_S for f in snapshot.forecasts if f.windows), 0.0)
+    return list(_windows(snapshot.now, offset, until, most))
+
+
+@lru_cache(maxsize=64)
+def _windows(now: float, offset: float, until: float, most: int | None) -> tuple[Window, ...]:
+    """The same, kept for a while: one decision asks for them several times."""
     result: list[Window] = []
-    start = snapshot.now
+    start = now
     while start < until and (most is None or len(result) < most):
         end = (start - offset) // HOUR_S * HOUR_S + HOUR_S + offset
         if end <= start:  # rounding at the very edge of an hour
             end += HOUR_S
         result.append(Window(start, min(end, until)))
         start = end
-    return result
+    return tuple(result)
 
 
 @lru_cache(maxsize=65_536)

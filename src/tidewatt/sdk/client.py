@@ -113,8 +113,6 @@ class Client:
 
     def propose(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> Proposal:
         """What a submission would look like, and what would be planned for it."""
-        from tidewatt.policy import cheapest  # noqa: PLC0415 - the same
-
         spec = _specify(handle.spec, options)
         request = WorldRequest(
             speed=options.speed,
@@ -141,7 +139,7 @@ class Client:
         )
         observer = wiring.observer_at(self.store, grid, world, supervised=bool(open_jobs))
         snapshot = observer.snapshot([*open_jobs, job])
-        return Proposal(job, world, snapshot, cheapest.decide(snapshot), grid)
+        return Proposal(job, world, snapshot, wiring.policy()(snapshot), grid)
 
     def wake(self) -> bool:
         """See that somebody is at work if there is anything to do; True if nobody was."""

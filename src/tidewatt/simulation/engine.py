@@ -4,8 +4,10 @@ Waiting on it is what moves virtual time, from one thing that happens to the nex
 """
 
 import heapq
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from tidewatt.domain.job import Attempt
 from tidewatt.domain.ledger import Phase
@@ -30,12 +32,25 @@ STEPS = 1_000_000
 class Workload:
     """The truth about a job that the loop has to find out: seconds of work at one worker, and speeds.
 
-    ``speedup[i]`` is the throughput with ``i + 1`` workers; starting takes ``startup_s``.
+    ``speedup[i]`` is the throughput with ``i + 1`` workers; starting takes ``startup_s`` and saving, when it
+    is asked to leave, ``checkpoint_s``. While it runs it saves every ``checkpoint_every_s``, beside the work.
+    Attempts die by chance, after ``mean_life_s`` in the mean; ``seed`` says when.
     """
 
     length_s: float
     speedup: tuple[float, ...]
     startup_s: float = 0.0
+    checkpoint_s: float = 0.0
+    checkpoint_every_s: float = float("inf")
+    mean_life_s: float = float("inf")
+    seed: int = 0
+
+    def life_s(self, job_id: str, token: int) -> float:
+        """Seconds after which an attempt dies if it is still there."""
+        if self.mean_life_s == float("inf"):
+            return self.mean_life_s
+        chance = Random(f"{self.seed} {job_id} {token}")  # noqa: S311 - a simulation, and to be repeated
+        return chance.expovariate(1 / self.mean_life_s)
 
 
 @dataclass(slots=True)
@@ -83,9 +98,12 @@ class SimulatedEngine:
         left = STEPS - running.first_step
         end_at = running.began_at + left / self._rate(order)
         self._plan(end_at, Exited(job_id=order.job_id, token=order.token, outcome="succeeded", result=""))
+        dies_at = now + work.life_s(order.job_id, order.token)
+        if dies_at < end_at:
+            self._plan(dies_at, Exited(job_id=order.job_id, token=order.token, outcome="lost"))
 
     def suspend(self, job_id: str) -> None:
-        """Leave at once, with all steps saved."""
+        """Leave as soon as all steps are saved."""
         running = self._running.get(job_id)
         if running is None or running.leaving:
             return
@@ -93,9 +111,10 @@ class SimulatedEngine:
         now, token = self._clock.now(), running.order.token
         step = int(self._step_at(running, now))
         self._steps[job_id] = step
+        saved_at = now + self._workloads[job_id].checkpoint_s
         self._plan(now, self._progress(running, now))
-        self._plan(now, Checkpointed(job_id=job_id, token=token, step=step, path=f"{step}"))
-        self._plan(now, Exited(job_id=job_id, token=token, outcome="suspended"))
+        self._plan(saved_at, Checkpointed(job_id=job_id, token=token, step=step, path=f"{step}"))
+        self._plan(saved_at, Exited(job_id=job_id, token=token, outcome="suspended"))
 
     def kill(self, job_id: str, why: str = "") -> None:
         """End at once; steps since the last checkpoint are lost."""
@@ -119,11 +138,13 @@ class SimulatedEngine:
             self._clock.advance(at)
             if sequence in self._visits:
                 self._visits.pop(sequence)()
-            told.append(event)
             if isinstance(event, Exited):
                 running = self._running.pop(event.job_id)
+                if event.outcome == "lost":
+                    told += self._saved_before(running)
                 self._busy_before += self._cpu_s(running)
                 self._ended.append(running)
+            told.append(event)
         if not told:
             self._clock.advance(until)
             told += [self._progress(r, until) for r in self._running.values() if r.began_at <= until]
@@ -160,6 +181,16 @@ class SimulatedEngine:
         order = running.order
         step = int(self._step_at(running, at))
         return Progressed(job_id=order.job_id, token=order.token, step=step, total=STEPS, loss=None)
+
+    def _saved_before(self, running: _Running) -> list[EngineEvent]:
+        """The newest of the checkpoints that an attempt made while it ran, if it got so far."""
+        order, every_s = running.order, self._workloads[running.order.job_id].checkpoint_every_s
+        saves = math.floor((self._clock.now() - running.began_at) / every_s) if not running.leaving else 0
+        if saves < 1:
+            return []
+        step = int(self._step_at(running, running.began_at + saves * every_s))
+        self._steps[order.job_id] = step
+        return [Checkpointed(job_id=order.job_id, token=order.token, step=step, path=f"{step}")]
 
     def _stale(self, event: EngineEvent) -> bool:
         """Whether an event belongs to an attempt that has ended, or to one that leaves earlier."""

@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tidewatt.control.loop import Loop, Parts, Policy
+from tidewatt.control.foresight import Foresight, by
+from tidewatt.control.loop import Loop, Parts
 from tidewatt.control.observe import Observer
 from tidewatt.domain.function import Payload
 from tidewatt.domain.job import Job, Submission
+from tidewatt.domain.objective import CARBON, Objective
 from tidewatt.domain.site import Site
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import Refused
+from tidewatt.forecast.hourly import Hourly
 from tidewatt.policy import admission
-from tidewatt.ports import Grid, Store
+from tidewatt.policy.names import Policy
+from tidewatt.ports import Grid, Meter, Store
 from tidewatt.simulation.clock import VirtualClock
 from tidewatt.simulation.engine import SimulatedEngine, Workload
-from tidewatt.simulation.node import Nobody, SimulatedMeter
+from tidewatt.simulation.node import Nobody, NoMeter, SimulatedMeter
 
 NO_CODE = Payload(form="simulated", path="", function="")
 _STATIC_W = 10.0
@@ -32,30 +36,51 @@ class Arrival:
     workload: Workload
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a world is played: ``foresight`` None is the default method, ``metered`` keeps a ledger."""
+
+    foresight: Foresight | None = None
+    objective: Objective = CARBON
+    metered: bool = True
+
+
+AS_LIVE = Manner()
+
+
 class SimulatedWorld:
     """Plays arrivals through the live loop and keeps everything in a store, as the live one does."""
 
     def __init__(
-        self, store: Store, grid: Grid, sites: Sequence[Site], policy: Policy, start_at: float
+        self,
+        store: Store,
+        grid: Grid,
+        sites: Sequence[Site],
+        policy: Policy,
+        start_at: float,
+        manner: Manner = AS_LIVE,
     ) -> None:
         self._store = store
         self._clock = VirtualClock(start_at)
         self._workloads: dict[str, Workload] = {}
         self._engine = SimulatedEngine(self._clock, self._workloads)
+        self._coming = 0
         self.refused: dict[str, Refused] = {}
         """Why jobs were not accepted."""
         here = tuple(sites)
-        cpus = sum(site.cpus for site in here)
-        self._observer = Observer(store, grid, self._clock, lambda: here)
+        foresight = manner.foresight or by(Hourly(), grid)
+        self._observer = Observer(store, grid, self._clock, lambda: here, foresight, manner.objective)
         self._loop = Loop(
             Parts(
                 store=store,
                 engine=self._engine,
                 grid=grid,
-                meter=SimulatedMeter(self._engine, cpus, _STATIC_W, _WATTS_PER_CPU),
+                meter=self._meter(here) if manner.metered else NoMeter(),
                 clock=self._clock,
                 feed=Nobody(),
                 sites=lambda: here,
+                foresight=foresight,
+                objective=manner.objective,
                 world=None,
                 sample_every_s=HOUR_S,
                 folder=Path(),
@@ -65,16 +90,20 @@ class SimulatedWorld:
 
     def play(self, arrivals: Iterable[Arrival]) -> None:
         """Let jobs come in at their time and work until all have ended."""
-        waiting = list(arrivals)
-        for arrival in waiting:
-            self._engine.visit_at(arrival.submission.submitted_at, partial(self._let_in, arrival, waiting))
+        coming = list(arrivals)
+        self._coming = len(coming)
+        for arrival in coming:
+            self._engine.visit_at(arrival.submission.submitted_at, partial(self._let_in, arrival))
         self._loop.begin()
-        while self._loop.turn(_FAR_S if waiting else 0.0) or waiting:
+        while self._loop.turn(_FAR_S if self._coming else 0.0) or self._coming:
             pass
 
-    def _let_in(self, arrival: Arrival, waiting: list[Arrival]) -> None:
+    def _meter(self, sites: Sequence[Site]) -> Meter:
+        return SimulatedMeter(self._engine, sum(site.cpus for site in sites), _STATIC_W, _WATTS_PER_CPU)
+
+    def _let_in(self, arrival: Arrival) -> None:
         """Accept or refuse a job, as a client would."""
-        waiting.remove(arrival)
+        self._coming -= 1
         draft = Job.draft(arrival.submission)
         self._workloads[draft.id] = arrival.workload
         try:
