@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import platformdirs
 
+from tidewatt import settings
 from tidewatt.accounting.factors import (
     ELECTRICITY_PRICE,
     PUE,
@@ -26,7 +27,6 @@ from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.domain import world as worlds
-from tidewatt.domain.objective import Objective, parse
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
 from tidewatt.errors import NewerState, UsageError
@@ -34,9 +34,7 @@ from tidewatt.ports import Clock, Grid, Store
 
 if TYPE_CHECKING:
     from tidewatt.adapters.meters.detect import MeterFinding
-    from tidewatt.control.foresight import Foresight
     from tidewatt.control.observe import Observer
-    from tidewatt.policy.names import Policy
 
 _FORMAT = 1
 """Of the state folder as a whole; the database numbers its own schema."""
@@ -175,42 +173,17 @@ def sites_of(world: World | None) -> tuple[Site, ...]:
     return tuple(site(f"local-{zone.lower()}", zone, cpus) for zone in (world.zones if world else ()))
 
 
+def memory_store() -> Store:
+    """A store for a simulation: it keeps jobs and attempts, and nothing of how they were decided on."""
+    from tidewatt.adapters.stores.memory import MemoryStore  # noqa: PLC0415 - the same
+
+    return MemoryStore(keep_history=False)
+
+
 def site(name: str, zone: str, cpus: int, pue: float = PUE.value) -> Site:
     """A site of servers of which nothing more is known."""
     made_g = 1000 * SERVER_EMBODIED.value / SERVER_LIFESPAN.value / SERVER_PROCESSORS
     return Site(name, zone, cpus, pue, embodied_g=made_g, tariff=ELECTRICITY_PRICE.value)
-
-
-def policy() -> "Policy":
-    """The policy that ``$TIDEWATT_POLICY`` names, or the default.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    from tidewatt.policy.names import DEFAULT, named  # noqa: PLC0415 - the same
-
-    return named(os.environ.get("TIDEWATT_POLICY") or DEFAULT)
-
-
-def objective() -> Objective:
-    """What ``$TIDEWATT_OBJECTIVE`` asks plans to make small; carbon if it says nothing.
-
-    Raises:
-        UsageError: it is no objective.
-    """
-    return parse(os.environ.get("TIDEWATT_OBJECTIVE") or "carbon")
-
-
-def foresight(grid: Grid) -> "Foresight":
-    """Forecasts by the method that ``$TIDEWATT_FORECAST`` names, or the default.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    from tidewatt.control.foresight import by  # noqa: PLC0415 - the same
-    from tidewatt.forecast.names import DEFAULT, named  # noqa: PLC0415 - the same
-
-    return by(named(os.environ.get("TIDEWATT_FORECAST") or DEFAULT), grid)
 
 
 def clock_of(world: World | None) -> Clock:
@@ -224,7 +197,7 @@ def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> 
     """An observer for a command that wants to know what a supervisor would decide."""
     from tidewatt.control.observe import Observer  # noqa: PLC0415 - the same
 
-    foresee, aim = foresight(grid), objective()
+    foresee, aim = settings.foresight(grid), settings.objective()
     clock = clock_of(world)  # from here on the hours of a replay go by
     if world.replayed:
         clock = ReplayClock(world.speed, worlds.now(world, clock.wall(), supervised=supervised))
@@ -361,13 +334,13 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
                 clock=clock_of(world),
                 feed=bell,
                 sites=lambda: sites_of(store.world()),
-                foresight=foresight(grid),
-                objective=objective(),
+                foresight=settings.foresight(grid),
+                objective=settings.objective(),
                 world=world,
                 folder=home.jobs,
                 stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
             ),
-            policy(),
+            settings.policy(),
         )
         if ready >= 0:
             os.write(ready, _READY)

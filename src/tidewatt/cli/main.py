@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tidewatt.cli import acting, looking, machine, submitting
+from tidewatt.cli import acting, looking, machine, simulating, submitting
 from tidewatt.errors import TidewattError
 
 INTERRUPTED = 130
@@ -23,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start here:  [bold]tidewatt run examples/digits.py --zone DE --clock-speed 3600[/bold]",
 )
-for room in (submitting, looking, acting, machine):
+for room in (submitting, looking, simulating, acting, machine):
     room.register(app)
 
 
@@ -46,8 +46,10 @@ def tidewatt(
     runs in the cleanest hours before its deadline, on workers that start from
     zero, and ends with a receipt: joules, grams, litres and money.
 
-    $TIDEWATT_HOME   the state folder
-    $TIDEWATT_ZONE   the grid zone of this machine
+    $TIDEWATT_HOME       the state folder
+    $TIDEWATT_ZONE       the grid zone of this machine
+    $TIDEWATT_POLICY     how jobs are planned, $TIDEWATT_OBJECTIVE what for
+    $TIDEWATT_FORECAST   how hours to come are foretold
     Exit codes: 0 success, 1 job failed, 2 wrong usage, 3 refused, 130 interrupted
     """
     if context.invoked_subcommand is None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tidewatt import wiring
+from tidewatt import settings, wiring
 from tidewatt.cli.tide import Cell, Scale
 from tidewatt.cli.words import model_label
 from tidewatt.domain.job import Job
@@ -81,7 +81,7 @@ class Outlook:
         self._store = store
         self._job = job
         self._grid = grid
-        self._foresee = wiring.foresight(grid)
+        self._foresee = settings.foresight(grid)
 
     @classmethod
     def of(cls, store: Store, job: Job) -> "Outlook":

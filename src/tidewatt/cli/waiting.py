@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from tidewatt import wiring
+from tidewatt import settings, wiring
 from tidewatt.accounting.carbon import Operational, Spent, operational
 from tidewatt.accounting.counterfactual import Counterfactual
 from tidewatt.accounting.saving import Saving, saving
@@ -124,11 +124,7 @@ def _parse(asked: Asked) -> _Wish:
         carbon_file=wiring.carbon_source(asked.carbon),
     )
     if not asked.zone:
-        raise UsageError(
-            "no grid zone",
-            "to know where the run will be",
-            "add --zone, for example --zone DE, or set TIDEWATT_ZONE (`tidewatt grid` lists the zones)",
-        )
+        raise settings.no_zone()
     if length_s > deadline_s:
         raise Infeasible(
             f"a run of {format_duration(length_s)} with a deadline {format_duration(deadline_s)} away",
@@ -148,7 +144,7 @@ def _wait(run: Run, grid: Grid, clock: Clock, now: float, teller: _Teller) -> tu
     """Decide in each window anew until the decision is to start; the instant of that is returned first."""
     first: Forecast | None = None
     told_at: float | None = None
-    foresee = wiring.foresight(grid)
+    foresee = settings.foresight(grid)
     while True:
         coming = foresee(run.zone, now, max(run.deadline_at - now, run.length_s) + HOUR_S)
         first = first or coming

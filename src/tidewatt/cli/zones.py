@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.columns import Columns
 from rich.text import Text
 
-from tidewatt import wiring
+from tidewatt import settings, wiring
 from tidewatt.cli import tide, words
 from tidewatt.cli.outlook import View, degradations
 from tidewatt.cli.request import parse_start
@@ -66,7 +66,7 @@ def _view(grid: Grid, zone: str, now: float, horizon_s: float) -> View:
         start_at=start_at,
         end_at=now + horizon_s,
         past=past,
-        coming=wiring.foresight(grid)(zone, now, horizon_s),
+        coming=settings.foresight(grid)(zone, now, horizon_s),
         stints=(),
         source=words.model_label(grid.name, past),
     )

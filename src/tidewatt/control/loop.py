@@ -11,6 +11,7 @@ from tidewatt.control.observe import Observer, Sites
 from tidewatt.control.record import Recorder
 from tidewatt.control.recover import recover
 from tidewatt.control.tell import Teller
+from tidewatt.domain.budget import Budget
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, Wish
@@ -32,7 +33,8 @@ class Parts:
     store: Store
     engine: Engine
     grid: Grid
-    meter: Meter
+    meter: Meter | None
+    """None keeps no ledger: where nothing is drawn there is nothing to divide."""
     clock: Clock
     feed: Feed
     sites: Sites
@@ -101,7 +103,8 @@ class Loop:
         if decide:
             self._decide(jobs)
         for job in jobs:
-            self._enforce_budget(job)
+            if job.function.budget is not None:
+                self._enforce_budget(job, job.function.budget)
             if job.state in ACTIVE:
                 self._end_if_stuck(job)
                 self._actor.enforce(job)
@@ -155,8 +158,9 @@ class Loop:
         self._save_time()
 
     def _sample(self) -> None:
-        zones = {site.zone for site in self._parts.sites()}
-        self._metering.sample({zone: self._observer.intensity(zone) for zone in zones})
+        if self._parts.meter is not None:
+            zones = {site.zone for site in self._parts.sites()}
+            self._metering.sample({zone: self._observer.intensity(zone) for zone in zones})
         self._sample_at = self._clock.wall() + self._parts.sample_every_s
 
     def _outlived(self) -> bool:
@@ -184,11 +188,11 @@ class Loop:
             self._store.note(job.id, at=self._clock.now(), wall=self._clock.wall(), detail=said)
             self._engine.kill(job.id)
 
-    def _enforce_budget(self, job: Job) -> None:
+    def _enforce_budget(self, job: Job, budget: Budget) -> None:
         """Hold a job that has spent what it was allowed; its newest checkpoint stays."""
-        budget, spent = job.function.budget, self._metering.spent(job.id)
-        if budget is None or job.wish is not Wish.RUN:
+        if job.wish is not Wish.RUN:
             return
+        spent = self._metering.spent(job.id)
         over_energy = budget.energy_j is not None and spent.energy_j > budget.energy_j
         over_carbon = budget.carbon_g is not None and (spent.carbon_g or 0.0) > budget.carbon_g
         if over_energy or over_carbon:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tidewatt.errors import SignalMissing
 from tidewatt.forecast.series import Method, Series
 from tidewatt.forecast.spread import spread
 
@@ -19,7 +20,8 @@ _LEAST_H = 48
 class Judgement:
     """What a method would have done over ``days`` days.
 
-    ``error`` is the mean absolute error at the leads of ``LEADS_H``, gCO2e/kWh, and ``inside`` the share of
+    ``error`` is the mean absolute error at the leads of ``LEADS_H``, gCO2e/kWh (None where no hour so far
+    ahead is known), and ``inside`` the share of
     hours that lay in its 80 % range. Each day the ``WORK_H`` cleanest hours by forecast are chosen:
     ``saving`` is what that saves of the day's mean, ``best`` what knowing the future would have, and
     ``regret`` the cost above the best, as a share of it.
@@ -27,7 +29,7 @@ class Judgement:
 
     method: str
     days: int
-    error: tuple[float, ...]
+    error: tuple[float | None, ...]
     inside: float
     saving: float
     best: float
@@ -48,12 +50,20 @@ def judge(method: Method, zone: str, values: Series, first_h: int, days: int) ->
         values: hours, gCO2e/kWh, NaN where there is none, up to the end of a day.
         first_h: the first of them, in hours since 1970.
         days: how many days at the end of the values are judged.
+
+    Raises:
+        SignalMissing: there is no whole day with enough hours before it.
     """
     leads = np.arange(max(LEADS_H))
     missed: list[Series] = []
     covered: list[Series] = []
     costs: list[tuple[float, float, float]] = []
-    for at in _midnights(values, first_h, days):
+    midnights = _midnights(values, first_h, days)
+    if not midnights:
+        raise SignalMissing(
+            f"{values.size} hours of {zone}", f"{_LEAST_H} and a day to be judged", "give more history"
+        )
+    for at in midnights:
         since = max(0, at - method.reach_h)
         known = values[since:at]
         predict = method.prepare(zone, known, first_h + since)
@@ -67,16 +77,21 @@ def judge(method: Method, zone: str, values: Series, first_h: int, days: int) ->
         covered.append(np.where(np.isnan(actual), np.nan, inside)[:_DAY_H])
         costs.append(_costs(mean[:_DAY_H], actual[:_DAY_H]))
     paid, best, usual = np.nansum(np.array(costs).reshape(-1, 3), axis=0)
-    error = np.nanmean(np.abs(np.array(missed)), axis=0)
+    far = np.abs(np.array(missed))
     return Judgement(
         method=method.name,
         days=len(costs),
-        error=tuple(float(error[lead - 1]) for lead in LEADS_H),
+        error=tuple(_mean(far[:, lead - 1]) for lead in LEADS_H),
         inside=float(np.nanmean(np.array(covered))),
         saving=float(1 - paid / usual),
         best=float(1 - best / usual),
         regret=float(paid / best - 1),
     )
+
+
+def _mean(values: Series) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else None
 
 
 def _midnights(values: Series, first_h: int, days: int) -> list[int]:

@@ -22,7 +22,7 @@ def decide(snapshot: Snapshot) -> Plan:
 
 def _choose(job: JobView, remaining: Remaining, market: Market) -> tuple[Schedule, str] | None:
     """The zigzag or the block that costs least; only blocks for what cannot be suspended."""
-    span, work_s = market.span(job.deadline_at), remaining.high_s
+    span, work_s = market.span(job.deadline_at), remaining.expected_s
     block = cheapest_block(job, work_s, span, market, job.most if job.suspendable else job.least)
     if job.suspendable:
         pieces = zigzag(job, work_s, span, market)

@@ -6,6 +6,7 @@ nothing, then all those that come before them, and in the end everything runs as
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,8 +77,20 @@ def _schedule(job: JobView, choose: Choose, market: Market, hurry: str) -> tuple
     hurry = hurry or _nothing_to_wait_for(job, market)
     if hurry:
         return _now(job, market), hurry
-    chosen = choose(job, job.remaining, market)
+    chosen = choose(_sparing(job, job.remaining), job.remaining, market)
+    chosen = chosen or choose(job, job.remaining, market)
     return chosen or (_now(job, market), "no schedule holds it before the deadline: not waiting")
+
+
+def _sparing(job: JobView, remaining: Remaining) -> JobView:
+    """The job with so much less time that, at the end, what it may need on top could still be done flat out.
+
+    Schedules are for the work that is expected. One that fills the time to the last would be driven from its
+    hours by the guard, or by any start that takes longer than it should.
+    """
+    assert job.deadline_at is not None  # noqa: S101 - others wait for nothing
+    spare_s = (remaining.high_s - remaining.expected_s) / max(job.safe_speedup) + job.restart_s
+    return replace(job, deadline_at=job.deadline_at - spare_s)
 
 
 def _why_stay(job: JobView) -> str:

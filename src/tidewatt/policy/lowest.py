@@ -19,5 +19,5 @@ def decide(snapshot: Snapshot) -> Plan:
 
 def _choose(job: JobView, remaining: Remaining, market: Market) -> tuple[Schedule, str] | None:
     """The cheapest block on as few workers as the job accepts."""
-    block = cheapest_block(job, remaining.high_s, market.span(job.deadline_at), market, job.least)
+    block = cheapest_block(job, remaining.expected_s, market.span(job.deadline_at), market, job.least)
     return block and (block[1], "the cheapest start before the deadline, without a pause")

@@ -28,17 +28,17 @@ def _choose(job: JobView, remaining: Remaining, market: Market) -> tuple[Schedul
     """Worker counts by window, raised until they hold the work and the restarts between them."""
     span = market.span(job.deadline_at)
     if not job.suspendable:
-        block = cheapest_block(job, remaining.high_s, span, market, job.least)
+        block = cheapest_block(job, remaining.expected_s, span, market, job.least)
         return block and (block[1], "the cheapest start before the deadline, without a pause")
     offer = market.cheapest(job, span)
-    needed_s = remaining.high_s
+    needed_s = remaining.expected_s
     for _ in range(_ROUNDS):
         counts = _raised(job, offer, span, needed_s)
         if counts is None:
             return None
         running = np.flatnonzero(counts)
         schedule = span.filled(running, offer.sites[running], counts[running])
-        enough_s = remaining.high_s + int(restarts(job, schedule, market).sum()) * job.restart_s
+        enough_s = remaining.expected_s + int(restarts(job, schedule, market).sum()) * job.restart_s
         if needed_s >= enough_s:
             return schedule, f"{len(schedule)} of {len(span)} hours, raised by work for cost"
         needed_s = enough_s

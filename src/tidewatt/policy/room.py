@@ -1,8 +1,8 @@
 """The windows of a planning horizon, and the processors still free in each."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from tidewatt.domain.plan import Assignment
 from tidewatt.domain.site import Site
@@ -10,8 +10,7 @@ from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.domain.units import HOUR_S
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Window:
+class Window(NamedTuple):
     """An interval of planning: a whole hour, or the rest of the one that has begun."""
 
     start_at: float

@@ -23,7 +23,7 @@ def decide(snapshot: Snapshot) -> Plan:
 
 def _choose(job: JobView, remaining: Remaining, market: Market) -> tuple[Schedule, str] | None:
     """The cheapest windows on as few workers as the job accepts."""
-    span, work_s = market.span(job.deadline_at), remaining.high_s
+    span, work_s = market.span(job.deadline_at), remaining.expected_s
     if job.suspendable:
         narrow = replace(job, most=job.least)
         pieces = zigzag(narrow, work_s, span, market)

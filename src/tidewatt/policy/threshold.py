@@ -40,7 +40,7 @@ def _choose(job: JobView, remaining: Remaining, market: Market) -> tuple[Schedul
         running = np.arange(int(below[0]), len(span))
         workers, sites = np.full_like(running, job.least), np.full_like(running, int(sites[0]))
     done = np.cumsum(np.array((0.0, *job.speedup))[workers] * span.lengths[running])
-    count = int(np.searchsorted(done, remaining.high_s, side="left")) + 1
+    count = int(np.searchsorted(done, remaining.expected_s, side="left")) + 1
     chosen = running[:count]
     why = f"{chosen.size} of {len(span)} hours lie below the {PERCENTILE:.0f} % point of the day ahead"
     return span.filled(chosen, sites[:count], workers[:count]), why

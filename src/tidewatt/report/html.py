@@ -10,7 +10,7 @@ from tidewatt.report import chart, words
 from tidewatt.report.contents import Part, Receipt
 from tidewatt.report.figures import amount, duration, exact, instant, percent, plain, span
 
-_WAVE = (
+WAVE = (
     '<svg viewBox="0 0 34 20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2.4" '
     'stroke-linecap="round"><path d="M2,7 C6,1 10,1 13.5,6 S22,12 25.5,6 S31,3 32,5"/>'
     '<path opacity=".45" d="M2,15 C6,9 10,9 13.5,14 S22,20 25.5,14 S31,11 32,13"/></svg>'
@@ -49,7 +49,7 @@ def render(receipt: Receipt) -> str:
 def _head(receipt: Receipt) -> Iterator[str]:
     who, saved = receipt.identity, receipt.saving
     kind = "Interim receipt" if who.interim else "Receipt"
-    yield f'<header><div class="top">{_WAVE}tidewatt'
+    yield f'<header><div class="top">{WAVE}tidewatt'
     yield f'<span class="kind">{kind}<br>{escape(who.job_id)}</span></div>'
     when = f"submitted {instant(who.submitted_at)}"
     if who.ended_at is not None:

@@ -1,6 +1,5 @@
 """The one way in: commands and decorated functions reach a state folder through it."""
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from typing import Any, Protocol, Self
 
 import cloudpickle
 
-from tidewatt import wiring
+from tidewatt import settings, wiring
 from tidewatt.domain import world as worlds
 from tidewatt.domain.function import FunctionSpec, Payload, WorkerRange
 from tidewatt.domain.job import Job, Submission
@@ -139,7 +138,7 @@ class Client:
         )
         observer = wiring.observer_at(self.store, grid, world, supervised=bool(open_jobs))
         snapshot = observer.snapshot([*open_jobs, job])
-        return Proposal(job, world, snapshot, wiring.policy()(snapshot), grid)
+        return Proposal(job, world, snapshot, settings.policy()(snapshot), grid)
 
     def wake(self) -> bool:
         """See that somebody is at work if there is anything to do; True if nobody was."""
@@ -243,15 +242,11 @@ class Client:
 
     def _zones(self, spec: FunctionSpec, options: Options) -> tuple[str, ...]:
         """Where to run: as asked, as the function says, as the environment says, or where others run."""
-        named = os.environ.get("TIDEWATT_ZONE")
+        named = settings.zone()
         world = self.store.world()
         zones = options.zones or spec.zones or ((named,) if named else ()) or (world.zones if world else ())
         if not zones:
-            raise UsageError(
-                "no grid zone",
-                "to know where this machine is",
-                "add --zone, for example --zone DE, or set TIDEWATT_ZONE (`tidewatt grid` lists the zones)",
-            )
+            raise settings.no_zone()
         return tuple(dict.fromkeys(zones))
 
     def _keep(self, proposal: Proposal, body: object, arguments: dict[str, Any], source: Path | None) -> None:

@@ -49,16 +49,6 @@ class SimulatedMeter:
         return reading
 
 
-class NoMeter:
-    """A meter that reads nothing, for simulations whose energy is worked out from the attempts afterwards."""
-
-    name = "none"
-
-    def read(self, clock: Clock) -> EnergyReading | None:  # noqa: ARG002 - part of the port
-        """Nothing."""
-        return None
-
-
 class Nobody:
     """A feed that nobody listens to."""
 

@@ -20,7 +20,7 @@ from tidewatt.policy.names import Policy
 from tidewatt.ports import Grid, Meter, Store
 from tidewatt.simulation.clock import VirtualClock
 from tidewatt.simulation.engine import SimulatedEngine, Workload
-from tidewatt.simulation.node import Nobody, NoMeter, SimulatedMeter
+from tidewatt.simulation.node import Nobody, SimulatedMeter
 
 NO_CODE = Payload(form="simulated", path="", function="")
 _STATIC_W = 10.0
@@ -75,7 +75,7 @@ class SimulatedWorld:
                 store=store,
                 engine=self._engine,
                 grid=grid,
-                meter=self._meter(here) if manner.metered else NoMeter(),
+                meter=self._meter(here) if manner.metered else None,
                 clock=self._clock,
                 feed=Nobody(),
                 sites=lambda: here,

@@ -1,16 +1,12 @@
 """Reads the rows of a grid file in CSV, plain or compressed by gzip."""
 
-import csv
-import gzip
 import math
-import zlib
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from tidewatt.adapters.csvfile import opened
 from tidewatt.adapters.grids.rows import COLUMNS, WANTED, ZoneRows, check_columns
 from tidewatt.errors import UsageError
 
@@ -21,7 +17,7 @@ class CsvTable:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fields: dict[str, list[tuple[int, str, str]]] = {}
-        with _lines(path) as lines:
+        with opened(path) as lines:
             header = [name.strip() for name in next(lines, list[str]())]
             if not header:
                 raise UsageError(f"{path.name}, which is empty", WANTED, "give a file with data")
@@ -89,18 +85,3 @@ class CsvTable:
                 "a number, or nothing for an hour without data",
                 "mend the row",
             ) from error
-
-
-@contextmanager
-def _lines(path: Path) -> Generator[Iterator[list[str]]]:
-    """The rows of a CSV file; what is wrong with the file itself is told in words."""
-    opened = gzip.open if path.suffix.casefold() == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            yield csv.reader(file)
-    except (csv.Error, UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
-        raise UsageError(
-            f"{path.name}, which cannot be read as CSV ({error})",
-            "a readable .csv, .csv.gz or .parquet file",
-            "check the path and how the file was saved",
-        ) from error

@@ -1,0 +1,58 @@
+"""What the environment says of how to plan, and where this machine is."""
+
+import os
+from typing import TYPE_CHECKING
+
+from tidewatt.domain.objective import Objective, parse
+from tidewatt.errors import UsageError
+from tidewatt.ports import Grid
+
+if TYPE_CHECKING:
+    from tidewatt.control.foresight import Foresight
+    from tidewatt.policy.names import Policy
+
+
+def policy() -> "Policy":
+    """The policy that ``$TIDEWATT_POLICY`` names, or the default.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from tidewatt.policy.names import DEFAULT, named  # noqa: PLC0415 - numpy is slow to load, and commands that only look need none
+
+    return named(os.environ.get("TIDEWATT_POLICY") or DEFAULT)
+
+
+def objective() -> Objective:
+    """What ``$TIDEWATT_OBJECTIVE`` asks plans to make small; carbon if it says nothing.
+
+    Raises:
+        UsageError: it is no objective.
+    """
+    return parse(os.environ.get("TIDEWATT_OBJECTIVE") or "carbon")
+
+
+def foresight(grid: Grid) -> "Foresight":
+    """Forecasts by the method that ``$TIDEWATT_FORECAST`` names, or the default.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from tidewatt.control.foresight import by  # noqa: PLC0415 - the same
+    from tidewatt.forecast.names import DEFAULT, named  # noqa: PLC0415 - the same
+
+    return by(named(os.environ.get("TIDEWATT_FORECAST") or DEFAULT), grid)
+
+
+def zone() -> str | None:
+    """The zone that ``$TIDEWATT_ZONE`` names, if it does."""
+    return os.environ.get("TIDEWATT_ZONE") or None
+
+
+def no_zone() -> UsageError:
+    """The refusal of what needs a zone and was told none."""
+    return UsageError(
+        "no grid zone",
+        "to know where the run will be",
+        "add --zone, for example --zone DE, or set TIDEWATT_ZONE (`tidewatt grid` lists the zones)",
+    )
