@@ -6,11 +6,17 @@ Run it: ``python -m benchmarks.planner --data FOLDER [--json FILE] [--quick] [--
 import sys
 from pathlib import Path
 
-from benchmarks.planner import papers, scale, scaler
+from benchmarks.planner import gaia, papers, scale, scaler, waiting
 from benchmarks.table import Figure, drawn, parser, write
 from tidewatt.errors import UsageError
 
-_PARTS = {"papers": papers.measure, "scaler": scaler.measure, "scale": scale.measure}
+_PARTS = {
+    "papers": papers.measure,
+    "gaia": gaia.measure,
+    "waiting": waiting.measure,
+    "scaler": scaler.measure,
+    "scale": scale.measure,
+}
 
 
 def main() -> None:

@@ -104,3 +104,14 @@ def test_jobs_that_may_be_in_each_others_way_are_decided_on_together() -> None:
     agenda = begun()
     agenda.stir("b")
     assert agenda.about([A, B, C], 10.0, SMALL) == [A, B, C]
+
+
+def test_room_that_comes_free_is_for_all_who_waited_for_it() -> None:
+    agenda = Agenda()
+    assert agenda.about([A, B, C], 0.0, SMALL) == [A, B, C]
+    agenda.decided(plan(0.0, ("a", 0, 900), ("b", 0, 900), ("c", 900, 3600)), [A, B, C], [A, B, C], HOUR_END)
+    agenda.stir("a")
+    assert agenda.about([B, C], 300.0, SMALL) == [B, C]
+    agenda.decided(plan(300.0, ("b", 300, 900), ("c", 300, 3600)), [B, C], [B, C], HOUR_END)
+    agenda.stir("b")
+    assert agenda.about([C], 400.0, SMALL) == []

@@ -100,9 +100,13 @@ def test_a_function_that_runs_is_left_alone() -> None:
     assert list(hours(a_world(job, DE=[900, 900, 1, 1, 1]))) == [0, 1]
 
 
-def test_nearly_equal_hours_are_no_reason_to_stop() -> None:
-    assert list(hours(a_world(a_job(1, 3, running=("de", 1)), DE=[101, 100, 100]))) == [0]
-    assert list(hours(a_world(a_job(1, 3), DE=[101, 100, 100]))) == [1]
+def test_hours_that_are_foretold_to_be_nearly_equal_are_no_reason_to_stop() -> None:
+    certain = a_world(a_job(1, 3, running=("de", 1)), DE=[101, 100, 100])
+    assert list(hours(certain)) == [1]
+    foretold = tuple(replace(w, low=w.mean - 9, high=w.mean + 9) for w in certain.forecasts[0].windows)
+    doubtful = replace(certain, forecasts=(replace(certain.forecasts[0], windows=foretold),))
+    assert list(hours(doubtful)) == [0]
+    assert list(hours(replace(doubtful, jobs=(a_job(1, 3),)))) == [1]
 
 
 def test_what_is_late_does_not_wait() -> None:

@@ -13,7 +13,7 @@ class Agenda:
 
     While all open jobs fit on every site at once, even at their widest, none stands in another's way: what
     was planned for one holds whatever is decided about another, and a decision is about those alone that are
-    due. Otherwise it is about all of them.
+    due. Otherwise, and when room has come free, it is about all of them.
     """
 
     def __init__(self) -> None:
@@ -23,6 +23,8 @@ class Agenda:
         self._wishes: dict[str, Wish] = {}
         self._all_at = 0.0
         self._stirred = True
+        self._free = False
+        """Whether what stands was planned with room for all."""
 
     @property
     def next_at(self) -> float:
@@ -37,7 +39,8 @@ class Agenda:
 
     def about(self, jobs: Sequence[Job], now: float, sites: Iterable[Site]) -> list[Job]:
         """The jobs that a decision at ``now`` is about; none if there is nothing to decide."""
-        if self._all_at <= now or not separable(jobs, sites):
+        free_before, self._free = self._free, separable(jobs, sites)
+        if self._all_at <= now or not (free_before and self._free):
             return list(jobs)
         return [
             job

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tidewatt.domain.snapshot import JobView
-from tidewatt.policy.market import LEAN, Floats, Ints, Market, Outlay, Schedule, Span
+from tidewatt.policy.market import Floats, Ints, Market, Outlay, Schedule, Span
 
 _ROUNDING = 1e-9
 _ROUNDING_S = 1e-6
@@ -41,7 +41,9 @@ def cheapest_block(
         if job.running_workers == count and here in places:
             place = int(np.flatnonzero(places == here)[0])
             rates = watts * prices[place] + count * reserved[place]
-            costs[place, count - job.least, 0] = _going_on(work_s / speed, rates, full[place], span)
+            costs[place, count - job.least, 0] = _going_on(
+                work_s / speed, rates, full[place], span, market.lean
+            )
     best, least = int(costs.argmin()), float(costs.min())
     if not np.isfinite(least):
         return None
@@ -56,7 +58,7 @@ def cheapest_block(
     return Outlay(least, finishes=True), schedule
 
 
-def _going_on(lasts_s: float, rates: Floats, full: Ints, span: Span) -> float:
+def _going_on(lasts_s: float, rates: Floats, full: Ints, span: Span, lean: float) -> float:
     """What it costs to go on as now until the work is done: no restart, and a little less for staying.
 
     ``rates`` are what a second costs in each window.
@@ -68,5 +70,5 @@ def _going_on(lasts_s: float, rates: Floats, full: Ints, span: Span) -> float:
         return float("inf")
     busy = lengths[: last + 1].copy()
     busy[-1] = lasts_s - (done[last - 1] if last else 0.0)
-    busy[0] *= 1 - LEAN
+    busy[0] *= 1 - lean
     return float((rates[: last + 1] * busy).sum())

@@ -12,8 +12,8 @@ from tidewatt.domain.units import DAY_S
 from tidewatt.policy.prices import Prices
 from tidewatt.policy.room import permitted, windows
 
-LEAN = 0.02
-"""Nearly equal prices are no reason to stop or to change: so much is taken off what goes on as it is."""
+_LEAN = 0.02
+"""Where hours are not known for certain, so much is taken off the price of what goes on as it is."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _LEAST_HORIZON_S = 14 * DAY_S
@@ -82,6 +82,9 @@ class Market:
         self.snapshot = snapshot
         prices = Prices(snapshot)
         self.known = prices.known
+        uncertain = any(w.high > w.low for f in snapshot.forecasts for w in f.windows[:1])
+        self.lean = _LEAN if uncertain else 0.0
+        """Prices that are foretold to be nearly equal are no reason to stop or to change: they err."""
         self._spans: dict[float, Span] = {}
         self._permitted: dict[tuple[str, ...], Ints] = {}
         self._places = {site.name: place for place, site in enumerate(snapshot.sites)}
@@ -192,7 +195,7 @@ def outlay(job: JobView, work_s: float, schedule: Schedule, market: Market) -> O
     price = market.prices[schedule.sites, schedule.windows] * np.array(job.watts)[schedule.workers - 1]
     price += market.reserved(job)[schedule.sites] * schedule.workers
     if not again[0]:
-        price[0] *= 1 - LEAN
+        price[0] *= 1 - market.lean
     last = int(np.searchsorted(done, work_s * (1 - _ENOUGH), side="left"))
     if last == done.size:
         return Outlay(float((price * lengths).sum()), finishes=False)

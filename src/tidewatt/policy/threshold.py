@@ -9,7 +9,7 @@ from tidewatt.domain.plan import Plan
 from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
 from tidewatt.domain.units import DAY_S
 from tidewatt.policy import guarded
-from tidewatt.policy.market import LEAN, Floats, Ints, Market, Schedule
+from tidewatt.policy.market import Floats, Ints, Market, Schedule
 
 NAME = "threshold"
 PERCENTILE = 30.0
@@ -33,7 +33,7 @@ def _choose(job: JobView, remaining: Remaining, market: Market) -> tuple[Schedul
         return None
     limits: Floats = np.full(len(span), float(np.percentile(day, PERCENTILE)))
     if job.running_on is not None:
-        limits[0] *= 1 + LEAN
+        limits[0] *= 1 + market.lean
     below: Ints = np.flatnonzero(offer.prices <= limits)
     running, workers, sites = below, offer.room[below], offer.sites[below]
     if not job.suspendable and below.size:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tidewatt.domain.snapshot import JobView
 from tidewatt.domain.units import HOUR_S
 from tidewatt.policy.hull import Way, segments
-from tidewatt.policy.market import LEAN, Floats, Ints, Market, Offer, Schedule, Span, restarts
+from tidewatt.policy.market import Floats, Ints, Market, Offer, Schedule, Span, restarts
 from tidewatt.policy.prices import linear
 
 _ROUNDS = 4
@@ -76,7 +76,7 @@ class _Offers:
             for count in range(job.least, most + 1):
                 cost = price * job.watts[count - 1] + reserved * count
                 if (place, count) == present:
-                    cost *= 1 - min(0.5, LEAN + job.restart_s / HOUR_S)
+                    cost *= 1 - min(0.5, market.lean + job.restart_s / HOUR_S)
                 ways.append(Way(str(place), count, job.speedup[count - 1], cost))
         for step, piece in enumerate(segments(ways)):
             self.prices[window, step] = piece.price
