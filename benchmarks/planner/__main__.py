@@ -6,7 +6,7 @@ Run it: ``python -m benchmarks.planner --data FOLDER [--json FILE] [--quick] [--
 import sys
 from pathlib import Path
 
-from benchmarks.planner import gaia, papers, scale, scaler, waiting
+from benchmarks.planner import dacf, gaia, papers, safety, scale, scaler, waiting
 from benchmarks.table import Figure, drawn, parser, write
 from tidewatt.errors import UsageError
 
@@ -14,6 +14,8 @@ _PARTS = {
     "papers": papers.measure,
     "gaia": gaia.measure,
     "waiting": waiting.measure,
+    "dacf": dacf.measure,
+    "safety": safety.measure,
     "scaler": scaler.measure,
     "scale": scale.measure,
 }

@@ -1,6 +1,5 @@
 """Everything as soon as possible, earliest deadline first: the fastest schedule, and the safety net."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,8 +68,10 @@ class _Field:
         self._places = {site.name: place for place, site in enumerate(snapshot.sites)}
         self._free = [[site.cpus] * len(self._windows) for site in snapshot.sites]
         starts = np.array([window.start_at for window in self._windows])
-        self._prices = Prices(snapshot).table(snapshot.sites, starts)
-        self._orders: dict[tuple[str, ...], list[list[int]]] = {}
+        prices = Prices(snapshot).table(snapshot.sites, starts)
+        self._order: list[list[int]] = np.argsort(prices, axis=0, kind="stable").T.tolist()
+        """For each window all places, cheapest first."""
+        self._permitted: dict[tuple[str, ...], frozenset[int]] = {}
 
     def begin(self, job: JobView, *, careful: bool) -> _Going:
         """A job as it is now."""
@@ -82,7 +83,7 @@ class _Field:
 
     def run(self, going: _Going) -> None:
         """Let a job run in each window where it is fastest, at the cheapest of equals, until it is done."""
-        job, order = going.job, self._order(going.job)
+        job, allowed = going.job, self._allowed(going.job)
         bound = not job.suspendable and going.workers > 0 and going.place >= 0
         for number, window in enumerate(self._windows):
             if going.left_s <= 0:
@@ -90,7 +91,7 @@ class _Field:
             if bound:
                 place, count = going.place, max(going.workers, job.least)
             else:
-                place, count = self._best(going, number, order[number])
+                place, count = self._best(going, number, allowed)
             if not count:
                 going.place, going.workers = -1, 0
                 continue
@@ -105,11 +106,14 @@ class _Field:
             going.left_s -= done
             going.place, going.workers = place, count
 
-    def _best(self, going: _Going, number: int, order: Sequence[int]) -> tuple[int, int]:
+    def _best(self, going: _Going, number: int, allowed: frozenset[int]) -> tuple[int, int]:
         """The site and worker count that get most done: the site that it is at, or the cheapest of equals."""
         job, here = going.job, going.place
         best, best_count, best_speed = -1, 0, 0.0
-        for place in (here, *order) if here in order else order:
+        order = self._order[number]
+        for place in (here, *order) if here in allowed else order:
+            if place not in allowed:
+                continue
             fit = min(job.most, self._free[place][number] // job.cpus_per_worker)
             if fit < job.least:
                 continue
@@ -121,10 +125,9 @@ class _Field:
                 break
         return best, best_count
 
-    def _order(self, job: JobView) -> list[list[int]]:
-        """For each window the places that a job may run at, cheapest first."""
-        if job.zones not in self._orders:
-            places = np.array([self._places[s.name] for s in permitted(job, self._snapshot)], dtype=np.int64)
-            by_price = np.argsort(self._prices[places], axis=0, kind="stable")
-            self._orders[job.zones] = places[by_price].T.tolist()
-        return self._orders[job.zones]
+    def _allowed(self, job: JobView) -> frozenset[int]:
+        """The places that a job may run at."""
+        if job.zones not in self._permitted:
+            here = permitted(job, self._snapshot)
+            self._permitted[job.zones] = frozenset(self._places[site.name] for site in here)
+        return self._permitted[job.zones]
