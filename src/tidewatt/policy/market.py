@@ -150,12 +150,15 @@ class Market:
 
     def take(self, job: JobView, schedule: Schedule) -> list[Assignment]:
         """Reserve the room of a schedule, for whole windows, and return its assignments."""
-        most = np.zeros_like(self.free)
-        np.maximum.at(most, (schedule.sites, schedule.windows), schedule.workers)
-        self.free -= most * job.cpus_per_worker
         places: list[int] = schedule.sites.tolist()
         names = [self.snapshot.sites[place].name for place in places]
         counts: list[int] = schedule.workers.tolist()
+        numbers: list[int] = schedule.windows.tolist()
+        widest: dict[tuple[int, int], int] = {}
+        for cell, count in zip(zip(places, numbers, strict=True), counts, strict=True):
+            widest[cell] = max(count, widest.get(cell, 0))
+        for cell, count in widest.items():
+            self.free[cell] -= count * job.cpus_per_worker
         intervals: list[tuple[float, float]] = list(
             zip(schedule.starts.tolist(), schedule.ends.tolist(), strict=True)
         )
