@@ -6,7 +6,7 @@ Run it: ``python -m benchmarks.planner --data FOLDER [--json FILE] [--quick] [--
 import sys
 from pathlib import Path
 
-from benchmarks.planner import dacf, gaia, papers, safety, scale, scaler, waiting
+from benchmarks.planner import dacf, gaia, papers, safety, scale, scaler, simulator, waiting
 from benchmarks.table import Figure, drawn, parser, write
 from tidewatt.errors import UsageError
 
@@ -18,6 +18,7 @@ _PARTS = {
     "safety": safety.measure,
     "scaler": scaler.measure,
     "scale": scale.measure,
+    "simulator": simulator.measure,
 }
 
 

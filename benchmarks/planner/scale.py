@@ -107,10 +107,10 @@ def planned(count: int, repetitions: int) -> Planned:
         begun = perf_counter()
         found = optimum(jobs, sites)
         seconds.append(perf_counter() - begun)
-    return Planned(seconds=tuple(seconds), cost=found.cost, cost_error=found.cost_error, peak_mb=_peak_mb())
+    return Planned(seconds=tuple(seconds), cost=found.cost, cost_error=found.cost_error, peak_mb=peak_mb())
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """The most memory this process has held; getrusage would count that of the one it was started from."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6

@@ -152,7 +152,8 @@ class Observer:
 
     def _find_lineage(self, job: Job) -> Lineage:
         """The newest earlier job of the same function, code and arguments whose speed was seen."""
-        for earlier in reversed(self._store.jobs()):
+        coded = bool(job.submission.payload.sha256)
+        for earlier in reversed(self._store.jobs()) if coded else ():
             if earlier.seq >= job.seq or not _same_work(earlier, job):
                 continue
             attempts: list[Attempt] = self._store.attempts(earlier.id)
