@@ -17,6 +17,8 @@ from tidewatt.forecast.series import Method
 WITH_WEATHER = ("CISO", "PJM")
 _TEMPERATURE = "forecast_avg_temperature_wMean"
 _DAY_H = 24
+_REACH_H = 545 * _DAY_H
+"""All that is known before the first day judged."""
 
 
 def measure(data: Path, *, quick: bool = False) -> list[Figure]:
@@ -25,7 +27,7 @@ def measure(data: Path, *, quick: bool = False) -> list[Figure]:
     figures: list[Figure] = []
     for zone in WITH_WEATHER:
         values, first_h, ahead = _features(data, zone)
-        seeing = Boosting({zone: ahead})
+        seeing = Boosting({zone: ahead}, reach_h=_REACH_H)
         for name, method in (("", seeing), ("_history", Hourly())):
             figures.append(_figure(f"dacf_{zone.lower()}{name}", data, zone, (values, first_h), method, days))
     values, first_h, _ = _published(data, "DE")

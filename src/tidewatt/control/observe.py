@@ -24,6 +24,8 @@ _LEAST_HORIZON_S = 48 * HOUR_S
 _DONORS_S = 7 * DAY_S
 """A missing hour is filled from the same hour of the days before."""
 _HINDSIGHT_S = 48 * HOUR_S
+_MOST_FOREBEARS = 10
+"""Earlier jobs from which the length of a new one is learned."""
 _WATTS_PER_BUSY_CPU = 3.5
 """Relative power of worker counts: each worker keeps its processors busy. See accounting/factors.py."""
 
@@ -34,6 +36,13 @@ class Lineage:
 
     profile: profiles.Profile
     steps_total: int | None
+    margin: float = 1.0
+    """How much longer than this nine of ten of them took at most."""
+
+    @property
+    def length_s(self) -> float:
+        """Real seconds at one worker, as far as is known."""
+        return (self.steps_total or 1) / (self.profile.rate(1) or 1.0)
 
 
 class Observer:
@@ -114,10 +123,10 @@ class Observer:
     def _view(self, job: Job) -> JobView:
         function = job.function
         attempts = self._store.attempts(job.id)
-        profile, steps_total = profiles.learn(attempts), job.steps_total
+        profile, steps_total, margin = profiles.learn(attempts), job.steps_total, 1.0
         if not profile.steps_per_s:
             lineage = self._lineage(job)
-            steps_total = steps_total or lineage.steps_total
+            steps_total, margin = steps_total or lineage.steps_total, lineage.margin
             startup = profile if profile.startup_seen else lineage.profile
             profile = replace(startup, steps_per_s=lineage.profile.steps_per_s)
         current = attempts[-1] if attempts and job.state in ACTIVE else None
@@ -135,7 +144,7 @@ class Observer:
             cpus_per_worker=function.cpus,
             suspendable=function.kind is Kind.TRAINING,
             remaining=profiles.remaining(
-                function, profile, Extent(steps_total, steps_done), self._clock.speed, time_left_s
+                function, profile, Extent(steps_total, steps_done), self._clock.speed, time_left_s, margin
             ),
             speedup=profile.speedup(function.workers.most),
             safe_speedup=profile.safe_speedup(function.workers.most),
@@ -151,16 +160,22 @@ class Observer:
         return self._lineages[job.id]
 
     def _find_lineage(self, job: Job) -> Lineage:
-        """The newest earlier job of the same function, code and arguments whose speed was seen."""
+        """The typical one of the newest jobs of the same function, code and arguments, of known speed."""
         coded = bool(job.submission.payload.sha256)
+        found: list[Lineage] = []
         for earlier in reversed(self._store.jobs()) if coded else ():
             if earlier.seq >= job.seq or not _same_work(earlier, job):
                 continue
             attempts: list[Attempt] = self._store.attempts(earlier.id)
             learned = profiles.learn(attempts)
             if learned.steps_per_s:
-                return Lineage(learned, earlier.steps_total)
-        return Lineage(profiles.learn([]), None)
+                found.append(Lineage(learned, earlier.steps_total))
+            if len(found) == _MOST_FOREBEARS:
+                break
+        if not found:
+            return Lineage(profiles.learn([]), None)
+        middle, margin = profiles.typical([each.length_s for each in found])
+        return replace(found[middle], margin=margin)
 
 
 def _still_good(issued: Forecast, now: float, horizon_s: float) -> bool:

@@ -101,10 +101,11 @@ class Boosting:
         rows, usual = _features(values, origins, _LEADS, first_h, self._ahead.get(zone))
         wanted = (values[origins[:, None] + _LEADS] - usual).ravel()
         known = np.isfinite(wanted)
-        return _trees().fit(rows[known], wanted[known])
+        return _trees(large=zone in self._ahead).fit(rows[known], wanted[known])
 
 
-def _trees() -> _Trees:
+def _trees(*, large: bool) -> _Trees:
+    """Untrained trees; larger ones pay where there is more to learn from than past hours."""
     try:
         ensemble = import_module("sklearn.ensemble")
     except ImportError as error:
@@ -112,9 +113,9 @@ def _trees() -> _Trees:
             "no scikit-learn", "what the trees are learnt with", "pip install 'tidewatt[plan]'"
         ) from error
     made: _Trees = ensemble.HistGradientBoostingRegressor(
-        max_iter=120,
-        learning_rate=0.06,
-        max_leaf_nodes=15,
+        max_iter=300 if large else 120,
+        learning_rate=0.04 if large else 0.06,
+        max_leaf_nodes=31 if large else 15,
         min_samples_leaf=60,
         l2_regularization=1.0,
         early_stopping=False,

@@ -84,8 +84,21 @@ def learn(attempts: Sequence[Attempt]) -> Profile:
     return Profile({n: steps[n] / seconds[n] for n in steps}, startup, bool(startups))
 
 
+def typical(lengths: Sequence[float]) -> tuple[int, float]:
+    """Of runs of the same work, which one is of median length, and how much longer nine of ten are."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    middle = order[(len(order) - 1) // 2]
+    long = order[math.ceil(0.9 * len(order)) - 1]
+    return middle, lengths[long] / lengths[middle]
+
+
 def remaining(
-    function: FunctionSpec, profile: Profile, extent: Extent, speed: float, time_left_s: float
+    function: FunctionSpec,
+    profile: Profile,
+    extent: Extent,
+    speed: float,
+    time_left_s: float,
+    margin: float = 1.0,
 ) -> Remaining | None:
     """Work left in world seconds at one worker, or None if nothing is known.
 
@@ -95,6 +108,7 @@ def remaining(
         extent: how many steps there are, and how many are done.
         speed: world seconds for each real one.
         time_left_s: until the deadline, world seconds.
+        margin: how much longer the work took others at most, if the profile is not the job's own.
     """
     reserve = (
         0.0 if profile.startup_seen else min(_UNSEEN_START_S, _UNSEEN_START_SHARE * max(0.0, time_left_s))
@@ -102,7 +116,7 @@ def remaining(
     rate = profile.rate(1)
     if extent.total and rate:
         expected = max((extent.total - extent.done) / rate, _ENDING_S) * speed
-        return Remaining(expected, expected * _MARGIN_LEARNED + reserve)
+        return Remaining(expected, expected * max(_MARGIN_LEARNED, margin) + reserve)
     declared = function.length_s
     if declared is None:
         return None
