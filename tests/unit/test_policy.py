@@ -143,3 +143,18 @@ def test_a_job_that_would_make_another_late_is_refused() -> None:
 def test_asap_is_as_wide_as_it_goes() -> None:
     plan = asap.decide(a_world(a_job(2.8, 9, most=4), DE=[900, 1]))
     assert [(a.workers, a.start_at) for a in plan.assignments] == [(4, NOW)]
+
+
+def test_beyond_the_forecast_hours_count_as_the_mean_of_it() -> None:
+    # The mean of what is foretold is 300: hours past the end are taken before 400, and not before 200.
+    assert hours(a_world(a_job(3, 6), DE=[400, 200, 300])) == {1: ("de", 1), 2: ("de", 1), 3: ("de", 1)}
+    assert hours(a_world(a_job(1, 6), DE=[400, 500])) == {0: ("de", 1)}
+
+
+def test_of_constraints_that_contradict_each_other_nothing_is_planned_and_it_is_said() -> None:
+    nowhere = a_world(a_job(1, 6, zones=("FR",)), DE=[100] * 6)
+    plan = cheapest.decide(nowhere)
+    assert plan.of("job") == ()
+    assert "no site lies in a zone that it allows" in plan.note("job")
+    with pytest.raises(ResidencyRefused):
+        admission.check(nowhere, "job")
