@@ -55,6 +55,10 @@ def test_the_table_and_the_report_tell_of_every_policy(trace: str, tmp_path: Pat
     for policy in ("run-now", "threshold", "lowest-window", "suspend-resume", "elastic-marginal"):
         assert re.search(rf"^{policy} +[\d.]+ g ", out, re.MULTILINE), out
         assert f"<th>{policy}</th>" in page
+    heads = re.findall(r"<th[^>]*>([^<]+)</th>", page.partition("<thead>")[2].partition("</thead>")[0])
+    assert heads[:4] == ["Policy", "CO₂e", "Embodied", "Saved"]
+    rows = re.findall(r"<tr><th>[\w-]+</th>(.*?)</tr>", page.partition("<thead>")[2])
+    assert [row.count("<td") for row in rows[:6]] == [len(heads) - 1] * 6
     assert "<script" not in page
     assert not re.search(r'(src|href)="?http', page)
 

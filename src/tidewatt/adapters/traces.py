@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from tidewatt.adapters.csvfile import opened
+from tidewatt.adapters.parquetfile import library
 from tidewatt.domain.trace import TracedJob
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import UsageError
@@ -51,14 +50,7 @@ def _csv(path: Path) -> list[_Row]:
 
 
 def _parquet(path: Path) -> list[_Row]:
-    try:
-        parquet: Any = import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise UsageError(
-            f"{path.name} and no pyarrow to read it with",
-            "pyarrow, or the same data as .csv",
-            "run pip install 'tidewatt[plan]'",
-        ) from error
+    parquet = library(path, "pyarrow.parquet")
     try:
         rows: list[_Row] = parquet.read_table(path).to_pylist()
     except (OSError, ValueError) as error:

@@ -14,7 +14,7 @@ from tidewatt.cli.request import parse_start
 from tidewatt.control.foresight import Foresight, by
 from tidewatt.domain.objective import parse
 from tidewatt.domain.trace import TracedJob
-from tidewatt.domain.units import format_duration, format_quantity, parse_duration
+from tidewatt.domain.units import HOUR_S, parse_duration
 from tidewatt.errors import UsageError
 from tidewatt.forecast.names import METHODS, named
 from tidewatt.policy.names import DEFAULT, POLICIES
@@ -144,41 +144,18 @@ def _hours(scenario: Scenario, grid: Grid) -> tuple[float, ...]:
     signal = grid.signal(scenario.sites[0].zone, scenario.start_at, scenario.end_at)
     groups: list[list[float]] = [[] for _ in range(24)]
     for reading in signal.readings:
-        groups[int(reading.observed_at // 3600) % 24].append(reading.value)
+        groups[int(reading.observed_at // HOUR_S) % 24].append(reading.value)
     return tuple(sum(group) / len(group) if group else 0.0 for group in groups)
 
 
 def _table(found: Comparison) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in (
-        "Policy",
-        "CO₂e",
-        "Embodied",
-        "Saved",
-        "Above optimum",
-        "Energy",
-        "Cost",
-        "Mean wait",
-        "Starts",
-        "Missed",
-        "Refused",
-    ):
-        table.add_column(name, justify="left" if name == "Policy" else "right")
+    table.add_column("Policy")
+    for name in page.COLUMNS:
+        table.add_column(name, justify="right")
     for outcome in found.outcomes:
-        saved, above = found.saved(outcome), found.above(outcome)
-        table.add_row(
-            Text(outcome.policy, style="bold" if outcome.policy == DEFAULT else ""),
-            format_quantity(outcome.carbon_g, "g"),
-            format_quantity(outcome.embodied_g, "g"),
-            "" if saved is None else f"{100 * saved:.1f} %",
-            words.NOT_KNOWN if above is None else f"{100 * above:.1f} %",
-            f"{outcome.energy_kwh:.4g} kWh",
-            f"{outcome.cost:.4g} USD",
-            format_duration(round(max(0.0, outcome.wait_s))),
-            f"{outcome.starts:,}",
-            f"{outcome.missed:,}",
-            f"{outcome.refused:,}",
-        )
+        policy = Text(outcome.policy, style="bold" if outcome.policy == DEFAULT else "")
+        table.add_row(policy, *page.cells(found, outcome))
     return table
 
 

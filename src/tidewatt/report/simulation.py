@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
-from tidewatt.domain.units import format_duration
+from tidewatt.domain.units import format_duration, format_quantity
 from tidewatt.report.figures import amount, percent
 from tidewatt.report.html import WAVE
 from tidewatt.simulation.compare import BASE, Comparison
@@ -12,7 +12,7 @@ from tidewatt.simulation.outcome import Outcome
 
 _LEFT, _RIGHT, _TOP = 46, 14, 26
 _TIDE, _GAP, _LANE = 130, 34, 54
-_COLUMNS = (
+COLUMNS = (
     "CO₂e",
     "Embodied",
     "Saved",
@@ -24,6 +24,7 @@ _COLUMNS = (
     "Missed",
     "Refused",
 )
+"""What is told of each policy, in the order of ``cells``."""
 _TICKS_H = (0, 6, 12, 18, 24)
 
 
@@ -137,33 +138,22 @@ def _day(found: Comparison, intensity: Sequence[float]) -> Iterator[str]:
 
 def _table(found: Comparison) -> Iterator[str]:
     yield '<section><h2>What came of each policy</h2><div class="scroll"><table><thead><tr>'
-    names = (
-        "Policy",
-        "CO₂e",
-        "Saved",
-        "Above optimum",
-        "Energy",
-        "Cost",
-        "Mean wait",
-        "Starts",
-        "Missed",
-        "Refused",
-    )
-    yield "".join(f"<th{'' if i == 0 else ' class=number'}>{name}</th>" for i, name in enumerate(names))
+    yield "<th>Policy</th>" + "".join(f'<th class="number">{name}</th>' for name in COLUMNS)
     yield "</tr></thead><tbody>"
     for outcome in found.outcomes:
-        cells = "".join(f'<td class="number">{escape(cell)}</td>' for cell in _cells(found, outcome))
-        yield f"<tr><th>{escape(outcome.policy)}</th>{cells}</tr>"
+        row = "".join(f'<td class="number">{escape(cell)}</td>' for cell in cells(found, outcome))
+        yield f"<tr><th>{escape(outcome.policy)}</th>{row}</tr>"
     yield "</tbody></table></div></section>"
 
 
-def _cells(found: Comparison, outcome: Outcome) -> tuple[str, ...]:
+def cells(found: Comparison, outcome: Outcome) -> tuple[str, ...]:
+    """What came of one policy, a text for each of ``COLUMNS``."""
     saved, above = found.saved(outcome), found.above(outcome)
     return (
-        amount(outcome.carbon_g, "gCO2e"),
-        amount(outcome.embodied_g, "gCO2e"),
-        "" if saved is None else percent(saved),
-        "not known" if above is None else percent(above),
+        format_quantity(outcome.carbon_g, "g"),
+        format_quantity(outcome.embodied_g, "g"),
+        "" if saved is None else f"{100 * saved:.1f} %",
+        "not known" if above is None else f"{100 * above:.1f} %",
         f"{outcome.energy_kwh:.4g} kWh",
         f"{outcome.cost:.4g} USD",
         format_duration(round(max(0.0, outcome.wait_s))),

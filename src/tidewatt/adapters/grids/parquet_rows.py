@@ -1,6 +1,5 @@
 """Reads the rows of a grid file in Parquet; the only file of the room that knows pyarrow."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidewatt.adapters.grids.rows import COLUMNS, WANTED, ZoneRows, check_columns
+from tidewatt.adapters.parquetfile import library
 from tidewatt.errors import UsageError
 
 
@@ -33,16 +33,8 @@ def _columns(
     path: Path,
 ) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Zone names, and for each row the place of its zone among them, UTC seconds and gCO2e/kWh."""
-    # pyarrow ships no types and comes with an extra: it is imported here, as Any, and leaves as numpy.
-    try:
-        arrow: Any = import_module("pyarrow")
-        parquet: Any = import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise UsageError(
-            f"{path.name} and no pyarrow to read it with",
-            "pyarrow, or the same data as .csv",
-            "run pip install 'tidewatt[plan]'",
-        ) from error
+    # It is known here alone, as Any, and what it read leaves as numpy.
+    arrow, parquet = (library(path, name) for name in ("pyarrow", "pyarrow.parquet"))
     try:
         # The caller may be a process that forks, so no pool of threads is started for so little work.
         with parquet.ParquetFile(path, pre_buffer=False) as file:
