@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tidewatt.control.agenda import Agenda, separable
+from tidewatt.control.agenda import Agenda
 from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
 from tidewatt.domain.job import Job, Submission
 from tidewatt.domain.lifecycle import Wish
@@ -98,9 +98,6 @@ def test_something_that_happened_to_one_job_is_about_that_job() -> None:
 
 
 def test_jobs_that_may_be_in_each_others_way_are_decided_on_together() -> None:
-    assert separable([A, B], SMALL)
-    assert not separable([A, B, C], SMALL)
-    assert not separable([A], ())
     agenda = begun()
     agenda.stir("b")
     assert agenda.about([A, B, C], 10.0, SMALL) == [A, B, C]

@@ -9,7 +9,7 @@ from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import Snapshot
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import Infeasible, ResidencyRefused
-from tidewatt.policy import admission, asap, cheapest
+from tidewatt.policy import admission, asap, cheapest, net
 from tidewatt.policy.hull import Way, segments
 
 
@@ -143,6 +143,26 @@ def test_a_job_that_would_make_another_late_is_refused() -> None:
 def test_asap_is_as_wide_as_it_goes() -> None:
     plan = asap.decide(a_world(a_job(2.8, 9, most=4), DE=[900, 1]))
     assert [(a.workers, a.start_at) for a in plan.assignments] == [(4, NOW)]
+
+
+def test_room_is_free_from_the_instant_at_which_a_job_ends() -> None:
+    sites = (Site("de", "DE", 1),)
+    first, second = a_job(1.5, 4, name="first"), a_job(1, 5, name="second")
+    finish = net.finish_times(a_world(first, second, sites=sites, DE=[1]), careful=True)
+    assert finish == {"first": NOW + 1.5 * HOUR_S, "second": NOW + 2.5 * HOUR_S}
+
+
+def test_no_price_moves_the_net_and_the_cheapest_of_equals_yields_to_a_deadline() -> None:
+    sites = (Site("de", "DE", 1), Site("fr", "FR", 1))
+    free, bound = a_job(2, 3, name="free"), a_job(2, 5, name="bound", zones=("FR",))
+    finish = [
+        net.finish_times(a_world(free, bound, sites=sites, DE=[de], FR=[10]), careful=True) for de in (1, 99)
+    ]
+    assert finish[0] == finish[1] == {"free": NOW + 2 * HOUR_S, "bound": NOW + 2 * HOUR_S}
+    hurried = replace(bound, deadline_at=NOW + 3.5 * HOUR_S)
+    for job, site in ((bound, "fr"), (hurried, "de")):
+        plan = asap.decide(a_world(free, job, sites=sites, DE=[99] * 6, FR=[10] * 6))
+        assert {assignment.site for assignment in plan.of("free")} == {site}
 
 
 def test_beyond_the_forecast_hours_count_as_the_mean_of_it() -> None:

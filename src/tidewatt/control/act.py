@@ -11,6 +11,9 @@ from tidewatt.ports import Clock, Engine, Order, Store
 
 GRACE_S = 30.0
 """Real seconds that a worker has to save and leave; then it is ended and resumes from before."""
+_OFTEN, _WHILE_S = 4, 60.0
+"""A job that was started so often within so many world seconds is left where it is for as long: two decisions
+that contradict each other must not start and stop it for ever while no time goes by."""
 _WAITING = (State.QUEUED, State.SUSPENDED)
 
 
@@ -24,8 +27,12 @@ class Actor:
         self._folder = folder
         self._asked_to_leave: dict[tuple[str, int], float] = {}
 
-    def act(self, job: Job, plan: Plan, snapshot: Snapshot) -> None:
-        """Make the next move of a job, if there is one to make."""
+    def act(self, job: Job, plan: Plan, snapshot: Snapshot) -> float | None:
+        """Make the next move of a job, if there is one to make.
+
+        Returns:
+            The instant to decide again at, if the move has to wait; UTC seconds.
+        """
         wanted = plan.current(job.id, snapshot.now) if job.wish is Wish.RUN else None
         if job.wish is Wish.CANCEL:
             self._cancel(job)
@@ -36,7 +43,11 @@ class Actor:
             and job.function.kind is Kind.TRAINING
             and not self._in_place(job, wanted)
         ):
+            stays_until = self._stays_until(job)
+            if job.wish is Wish.RUN and snapshot.now < stays_until:
+                return stays_until
             self._suspend(job, plan.note(job.id) if job.wish is Wish.RUN else "held by its user")
+        return None
 
     def enforce(self, job: Job) -> None:
         """End an active attempt that overstays its time-out or does not leave within its grace."""
@@ -90,6 +101,12 @@ class Actor:
         self._store.move(job.id, State.RUNNING, State.SUSPENDING, at=at, wall=wall, detail=why)
         self._asked_to_leave[job.id, job.token] = wall
         self._engine.suspend(job.id)
+
+    def _stays_until(self, job: Job) -> float:
+        """The instant before which a job is not moved, since it was moved too often already."""
+        started = [attempt.started_at for attempt in self._store.attempts(job.id)[-_OFTEN:]]
+        too_often = len(started) == _OFTEN and started[-1] - started[0] < _WHILE_S
+        return started[-1] + _WHILE_S if too_often else started[-1]
 
     def _in_place(self, job: Job, wanted: Assignment | None) -> bool:
         if wanted is None:

@@ -6,6 +6,7 @@ from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import Wish
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.site import Site
+from tidewatt.policy.room import separable
 
 
 class Agenda:
@@ -37,9 +38,13 @@ class Agenda:
         if job_id:
             self._due[job_id] = 0.0
 
+    def look_at(self, job_id: str, instant: float) -> None:
+        """Let a decision about a job be due at an instant, if none is before."""
+        self._due[job_id] = min(instant, self._due.get(job_id, instant))
+
     def about(self, jobs: Sequence[Job], now: float, sites: Iterable[Site]) -> list[Job]:
         """The jobs that a decision at ``now`` is about; none if there is nothing to decide."""
-        free_before, self._free = self._free, separable(jobs, sites)
+        free_before, self._free = self._free, _separable(jobs, sites)
         if self._all_at <= now or not (free_before and self._free):
             return list(jobs)
         return [
@@ -72,7 +77,5 @@ class Agenda:
         return self.plan
 
 
-def separable(jobs: Iterable[Job], sites: Iterable[Site]) -> bool:
-    """Whether all jobs fit on every site at once, each as wide as it may be."""
-    widest = sum(job.function.workers.most * job.function.cpus for job in jobs)
-    return widest <= min((site.cpus for site in sites), default=0)
+def _separable(jobs: Iterable[Job], sites: Iterable[Site]) -> bool:
+    return separable((job.function.workers.most * job.function.cpus for job in jobs), sites)

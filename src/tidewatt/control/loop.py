@@ -152,7 +152,9 @@ class Loop:
         self._not_before = self._clock.now() + _BREATH_S * self._clock.speed
         self._sample()  # before reservations change
         for job in about:
-            self._actor.act(job, plan, snapshot)
+            again_at = self._actor.act(job, plan, snapshot)
+            if again_at is not None:
+                self._agenda.look_at(job.id, again_at)
         if len(about) == len(jobs):
             self._observer.keep_signals(jobs)
         self._save_time()

@@ -3,7 +3,7 @@
 from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.domain.units import format_duration
 from tidewatt.errors import Infeasible, ResidencyRefused
-from tidewatt.policy import asap
+from tidewatt.policy import net
 from tidewatt.policy.room import permitted
 
 
@@ -39,7 +39,7 @@ def _check_deadlines(snapshot: Snapshot, new: JobView) -> None:
             f"more than {format_duration(new.restart_s)}, which starting a worker takes",
             "allow more time",
         )
-    finish = asap.finish_times(snapshot, careful=False)
+    finish = net.finish_times(snapshot, careful=False)
     for job in snapshot.jobs:
         if job.deadline_at is None or job.remaining is None or finish[job.id] <= job.deadline_at:
             continue
@@ -69,5 +69,5 @@ def _could_without(snapshot: Snapshot, new: JobView, other: JobView) -> bool:
     )
     return (
         other.deadline_at is not None
-        and asap.finish_times(before, careful=False)[other.id] <= other.deadline_at
+        and net.finish_times(before, careful=False)[other.id] <= other.deadline_at
     )

@@ -1,16 +1,67 @@
 """Law 6: whether following a plan through its first window leaves every deadline within reach."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from tidewatt.domain.plan import Assignment, Plan
+from tidewatt.domain.plan import Assignment, Note, Plan
 from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
-from tidewatt.policy import asap
+from tidewatt.policy import net
 from tidewatt.policy.room import Window, windows
 
+ENDANGERED = "running without waiting: a deadline would be out of reach after this hour"
 
-def late(snapshot: Snapshot) -> frozenset[str]:
-    """Jobs that, by the safe bound of their work, will miss their deadline even if nothing waits."""
-    finish = asap.finish_times(snapshot, careful=True)
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Jobs that will miss their deadline even if nothing waits: by the safe bound, and even as expected.
+
+    The second are some of the first; the others may still be in time, if nothing takes their room.
+    """
+
+    by_bound: frozenset[str]
+    as_expected: frozenset[str]
+
+
+def late(snapshot: Snapshot) -> Late:
+    """What is late already."""
+    by_bound = _late(snapshot, careful=True)
+    return Late(by_bound, by_bound & _late(snapshot, careful=False) if by_bound else by_bound)
+
+
+def endangered(plan: Plan, snapshot: Snapshot, already: Late) -> frozenset[str]:
+    """Jobs that would miss their deadline even if they ran flat out after the first window of the plan.
+
+    Those that are late ``already`` do not count: nothing is gained by giving up the others for them.
+    """
+    found = _late(_after_first_window(plan, snapshot, careful=True), careful=True) - already.by_bound
+    hoping = already.by_bound - already.as_expected
+    if hoping:
+        found |= hoping & _late(_after_first_window(plan, snapshot, careful=False), careful=False)
+    return found
+
+
+def fallback(name: str, snapshot: Snapshot, already: Late) -> Plan:
+    """The net itself as a plan: as things are expected if that endangers nothing, else by the safe bounds.
+
+    By the bounds jobs stay narrow where nobody has seen that width helps. If that would make a job late even
+    as expected, what is expected comes first: it is what was promised.
+    """
+    hopeful, careful = (
+        Plan(
+            policy=name,
+            issued_at=snapshot.now,
+            assignments=net.assignments(snapshot, careful=careful),
+            notes=tuple(Note(job.id, ENDANGERED) for job in snapshot.jobs),
+        )
+        for careful in (False, True)
+    )
+    if not endangered(hopeful, snapshot, already):
+        return hopeful
+    broken = _late(_after_first_window(careful, snapshot, careful=False), careful=False)
+    return hopeful if broken - _late(snapshot, careful=False) else careful
+
+
+def _late(snapshot: Snapshot, *, careful: bool) -> frozenset[str]:
+    finish = net.finish_times(snapshot, careful=careful)
     return frozenset(
         job.id
         for job in snapshot.jobs
@@ -18,41 +69,38 @@ def late(snapshot: Snapshot) -> frozenset[str]:
     )
 
 
-def made_late(plan: Plan, snapshot: Snapshot, already: frozenset[str]) -> frozenset[str]:
-    """Jobs that would miss their deadline even if they ran flat out after the first window of the plan.
-
-    Those that are late ``already`` do not count: nothing is gained by giving up the others for them.
-    """
-    return late(_after_first_window(plan, snapshot)) - already
-
-
-def _after_first_window(plan: Plan, snapshot: Snapshot) -> Snapshot:
-    """The snapshot as it will be when the first window has gone by as planned."""
+def _after_first_window(plan: Plan, snapshot: Snapshot, *, careful: bool) -> Snapshot:
+    """The snapshot as it will be when the first window has gone by as planned, by safe speeds or expected."""
     first = windows(snapshot, float("inf"), most=1)[0]
     planned: dict[str, list[Assignment]] = {}
     for assignment in sorted(plan.assignments, key=lambda a: a.start_at):
-        if assignment.start_at < first.end_at:
-            planned.setdefault(assignment.job_id, []).append(assignment)
-    jobs = [_advanced(job, planned.get(job.id, []), first) for job in snapshot.jobs]
+        planned.setdefault(assignment.job_id, []).append(assignment)
+    jobs = [_advanced(job, planned.get(job.id, []), first, careful=careful) for job in snapshot.jobs]
     return replace(snapshot, now=first.end_at, jobs=tuple(job for job in jobs if job is not None))
 
 
-def _advanced(job: JobView, planned: list[Assignment], window: Window) -> JobView | None:
-    """A job after the window, or None if it has ended."""
+def _advanced(job: JobView, planned: list[Assignment], window: Window, *, careful: bool) -> JobView | None:
+    """A job after the window, or None if it has ended; its last assignment goes on for as long as it must."""
     doing: tuple[str | None, int] = (job.running_on, job.running_workers)
     until, done = window.start_at, 0.0
+    speedup = job.safe_speedup if careful else job.speedup
     for assignment in planned:
+        if assignment.start_at >= window.end_at:
+            break
         wanted = (assignment.site, assignment.workers)
         carried_on = doing == wanted and until == assignment.start_at
-        end_at = min(assignment.end_at, window.end_at)
+        end_at = assignment.end_at
+        if assignment is planned[-1]:
+            end_at = max(end_at, job.deadline_at or end_at)
+        end_at = min(end_at, window.end_at)
         busy_s = end_at - assignment.start_at - (0.0 if carried_on else job.restart_s)
-        done += job.safe_speedup[assignment.workers - 1] * max(0.0, busy_s)
+        done += speedup[assignment.workers - 1] * max(0.0, busy_s)
         doing, until = wanted, end_at
     site, workers = doing if until == window.end_at and planned else (None, 0)
     moved = replace(job, running_on=site, running_workers=workers)
     if job.remaining is None:
         return moved
-    if done >= job.remaining.high_s:
+    if done >= (job.remaining.high_s if careful else job.remaining.expected_s):
         return None
     left = Remaining(max(0.0, job.remaining.expected_s - done), job.remaining.high_s - done)
     return replace(moved, remaining=left)

@@ -14,12 +14,12 @@ from tidewatt.domain.objective import Aim
 from tidewatt.domain.plan import Assignment, Note, Plan
 from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
 from tidewatt.domain.units import HOUR_S
-from tidewatt.policy import asap, guard
-from tidewatt.policy.market import Market, Schedule
+from tidewatt.policy import guard
+from tidewatt.policy.market import Market, Schedule, restarts
+from tidewatt.policy.net import urgency
 from tidewatt.policy.room import widest
 
 _ROUNDS = 3
-_ENDANGERED = "running without waiting: a deadline would be out of reach after this hour"
 
 Choose = Callable[[JobView, Remaining, Market], tuple[Schedule, str] | None]
 """What a job that may wait is to do and the reason in words; None if no schedule of this kind holds it."""
@@ -30,22 +30,17 @@ def decide(name: str, choose: Choose, snapshot: Snapshot) -> Plan:
     late = guard.late(snapshot)
     hurried: frozenset[str] = frozenset()
     for _ in range(_ROUNDS):
-        plan = _plan(name, choose, snapshot, late, hurried)
-        endangered = guard.made_late(plan, snapshot, late)
+        plan = _plan(name, choose, snapshot, late.by_bound, hurried)
+        endangered = guard.endangered(plan, snapshot, late)
         if not endangered:
             return plan
         hurried = _ahead_of(endangered, snapshot) if endangered <= hurried else hurried | endangered
-    return Plan(
-        policy=name,
-        issued_at=snapshot.now,
-        assignments=asap.decide(snapshot).assignments,
-        notes=tuple(Note(job.id, _ENDANGERED) for job in snapshot.jobs),
-    )
+    return guard.fallback(name, snapshot, late)
 
 
 def _ahead_of(endangered: frozenset[str], snapshot: Snapshot) -> frozenset[str]:
     """The jobs given, and all that come before the last of them and may take its room."""
-    ordered = [job.id for job in sorted(snapshot.jobs, key=asap.urgency)]
+    ordered = [job.id for job in sorted(snapshot.jobs, key=urgency)]
     last = max(place for place, job_id in enumerate(ordered) if job_id in endangered)
     return frozenset(ordered[: last + 1])
 
@@ -57,8 +52,8 @@ def _plan(
     market = Market(snapshot)
     assignments: list[Assignment] = []
     notes: list[Note] = []
-    for job in sorted(snapshot.jobs, key=asap.urgency):
-        hurry = "late: not waiting" if job.id in late else _ENDANGERED if job.id in hurried else ""
+    for job in sorted(snapshot.jobs, key=urgency):
+        hurry = "late: not waiting" if job.id in late else guard.ENDANGERED if job.id in hurried else ""
         schedule, why = _schedule(job, choose, market, hurry)
         assignments.extend(market.take(job, schedule))
         notes.append(Note(job.id, why))
@@ -77,9 +72,19 @@ def _schedule(job: JobView, choose: Choose, market: Market, hurry: str) -> tuple
     hurry = hurry or _nothing_to_wait_for(job, market)
     if hurry:
         return _now(job, market), hurry
-    chosen = choose(_sparing(job, job.remaining), job.remaining, market)
-    chosen = chosen or choose(job, job.remaining, market)
+    chosen = _chosen(job, job.remaining, choose, market)
+    if job.running_on is not None and (chosen is None or restarts(job, chosen[0], market)[:1].all()):
+        # A change is made by stopping first, and must then still be wanted: else it would be undone at once.
+        still = replace(job, running_on=None, running_workers=0)
+        chosen = _chosen(still, job.remaining, choose, market)
     return chosen or (_now(job, market), "no schedule holds it before the deadline: not waiting")
+
+
+def _chosen(
+    job: JobView, remaining: Remaining, choose: Choose, market: Market
+) -> tuple[Schedule, str] | None:
+    """The choice with time to spare, or else with what there is."""
+    return choose(_sparing(job, remaining), remaining, market) or choose(job, remaining, market)
 
 
 def _sparing(job: JobView, remaining: Remaining) -> JobView:

@@ -1,10 +1,9 @@
-"""The windows of a planning horizon, and the processors still free in each."""
+"""The windows of a planning horizon, and where and how wide a job may run in them."""
 
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from tidewatt.domain.plan import Assignment
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.domain.units import HOUR_S
@@ -51,29 +50,11 @@ def widest(least: int, most: int, speedup: tuple[float, ...]) -> int:
     return max(range(least, most + 1), key=lambda n: (speedup[n - 1], -n), default=0)
 
 
-class Room:
-    """Free processors for each site and window."""
-
-    def __init__(self, sites: Iterable[Site]) -> None:
-        self._sites = {site.name: site for site in sites}
-        self._taken: dict[tuple[str, float], int] = {}
-
-    def workers(self, job: JobView, site: Site, window: Window) -> int:
-        """The most workers of a job that fit, 0 if fewer than it accepts."""
-        free = site.cpus - self._taken.get((site.name, window.start_at), 0)
-        count = min(job.most, free // job.cpus_per_worker)
-        return count if count >= job.least else 0
-
-    def fastest(self, job: JobView, site: Site, window: Window, speedup: tuple[float, ...]) -> int:
-        """The worker count that fits and gets most done, which need not be the largest; 0 if none fits."""
-        return widest(job.least, self.workers(job, site, window), speedup)
-
-    def take(self, job: JobView, assignment: Assignment, window: Window) -> None:
-        """Reserve what an assignment needs."""
-        key = (assignment.site, window.start_at)
-        self._taken[key] = self._taken.get(key, 0) + assignment.workers * job.cpus_per_worker
-
-
 def permitted(job: JobView, snapshot: Snapshot) -> list[Site]:
     """Sites in zones that the job allows; law 7 rests on this one function."""
     return [site for site in snapshot.sites if not job.zones or site.zone in job.zones]
+
+
+def separable(widest_cpus: Iterable[int], sites: Iterable[Site]) -> bool:
+    """Whether all jobs fit on every site at once, each with as many processors as it may use."""
+    return sum(widest_cpus) <= min((site.cpus for site in sites), default=0)

@@ -76,6 +76,7 @@ class SimulatedEngine:
         self._sequence = 0
         self._ended: list[_Running] = []
         self._busy_before = 0.0
+        self._told_at = -math.inf
         self._visits: dict[int, Callable[[], None]] = {}
 
     @property
@@ -128,14 +129,23 @@ class SimulatedEngine:
             )
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
-        """Go on to the next event, or by so many seconds if none comes before."""
+        """Go on to the next event, or by so many seconds if none comes before.
+
+        Before a job comes or an attempt ends all others tell how far they are, as workers do all the time.
+        """
         until = self._clock.now() + timeout_s
         told: list[EngineEvent] = []
         while self._agenda and not told and self._agenda[0][0] <= until:
-            at, sequence, event = heapq.heappop(self._agenda)
+            at, sequence, event = self._agenda[0]
             if self._stale(event):
+                heapq.heappop(self._agenda)
                 continue
             self._clock.advance(at)
+            if self._told_at < at and isinstance(event, Rung | Exited):
+                self._told_at = at
+                told += self._told(at)
+                continue
+            heapq.heappop(self._agenda)
             if sequence in self._visits:
                 self._visits.pop(sequence)()
             if isinstance(event, Exited):
@@ -147,8 +157,11 @@ class SimulatedEngine:
             told.append(event)
         if not told:
             self._clock.advance(until)
-            told += [self._progress(r, until) for r in self._running.values() if r.began_at <= until]
+            told += self._told(until)
         return told
+
+    def _told(self, at: float) -> list[EngineEvent]:
+        return [self._progress(r, at) for r in self._running.values() if r.began_at <= at]
 
     def usage(self) -> EngineUsage:
         """Every worker keeps its processors busy from its start on."""
