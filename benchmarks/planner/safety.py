@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.planner.data import Floats
 from benchmarks.table import Figure
 from tidewatt.adapters.stores.memory import MemoryStore
-from tidewatt.control.foresight import Foresight
+from tidewatt.control.foresight import Foresight, Prospect
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.signal import Forecast, ForecastWindow, Quality, Reading, Signal
 from tidewatt.domain.site import Site
@@ -47,7 +47,8 @@ def played(seed: int) -> Counter[str]:
     scenario = _scenario(draw)
     truth = {site.zone: draw.uniform(20, 900, _HOURS) for site in scenario.sites}
     store = MemoryStore(keep_history=False)
-    manner = Manner(foresight=_wrong(truth, draw, KINDS[seed % len(KINDS)]), metered=False)
+    prospect = Prospect(carbon=_wrong(truth, draw, KINDS[seed % len(KINDS)]))
+    manner = Manner(prospect=prospect, metered=False)
     world = SimulatedWorld(store, Uniform(truth), scenario.sites, cheapest.decide, _START, manner)
     world.play(scenario.arrivals())
     found = Counter(accepted=0, missed=0, outside=0)

@@ -12,7 +12,7 @@ from benchmarks.table import Figure
 from tidewatt import wiring
 from tidewatt.adapters.grids.file import FileGrid
 from tidewatt.adapters.traces import read
-from tidewatt.control.foresight import by
+from tidewatt.control.foresight import Prospect, by
 from tidewatt.domain.units import HOUR_S
 from tidewatt.forecast.hourly import Hourly
 from tidewatt.policy import cheapest
@@ -64,7 +64,7 @@ def simulated(data: Path, count: int) -> tuple[float, float, int]:
         checkpoint_s=10.0,
     )
     store = wiring.memory_store()
-    manner = Manner(foresight=by(Hourly(), grid), metered=False)
+    manner = Manner(prospect=Prospect(carbon=by(Hourly(), grid)), metered=False)
     world = SimulatedWorld(store, grid, scenario.sites, cheapest.decide, scenario.start_at, manner)
     begun = perf_counter()
     world.play(scenario.arrivals())

@@ -44,6 +44,14 @@ def foresight(grid: Grid) -> "Foresight":
     return by(named(os.environ.get("TIDEWATT_FORECAST") or DEFAULT), grid)
 
 
+def tariffs(prices: Grid) -> "Foresight":
+    """What electricity will cost: day-ahead prices, and from there on the method for carbon."""
+    from tidewatt.control.foresight import day_ahead  # noqa: PLC0415 - the same
+    from tidewatt.forecast.names import DEFAULT, named  # noqa: PLC0415 - the same
+
+    return day_ahead(named(os.environ.get("TIDEWATT_FORECAST") or DEFAULT), prices)
+
+
 def zone() -> str | None:
     """The zone that ``$TIDEWATT_ZONE`` names, if it does."""
     return os.environ.get("TIDEWATT_ZONE") or None

@@ -34,6 +34,7 @@ from tidewatt.ports import Clock, Grid, Store
 
 if TYPE_CHECKING:
     from tidewatt.adapters.meters.detect import MeterFinding
+    from tidewatt.control.foresight import Prospect
     from tidewatt.control.observe import Observer
 
 _FORMAT = 1
@@ -167,6 +168,30 @@ def _open_source(name: str, *, forgiving: bool) -> Grid:
     return CachedGrid(source, folder, clock, forgiving=forgiving)
 
 
+def open_prices(path: Path) -> Grid:
+    """Hourly prices of electricity in a file, USD/kWh.
+
+    Raises:
+        UsageError: the file is missing or damaged, or lacks a column.
+    """
+    from tidewatt.adapters.grids.file import FileGrid  # noqa: PLC0415 - the same
+    from tidewatt.adapters.grids.rows import PRICE  # noqa: PLC0415 - the same
+
+    return FileGrid(path, PRICE)
+
+
+def prospect_on(grid: Grid) -> "Prospect":
+    """What plans go by, as the environment says: the forecast, hourly prices if there are any, the aim."""
+    from tidewatt.control.foresight import Prospect  # noqa: PLC0415 - the same
+
+    named = os.environ.get("TIDEWATT_PRICES")
+    return Prospect(
+        carbon=settings.foresight(grid),
+        tariffs=settings.tariffs(open_prices(Path(named))) if named else None,
+        objective=settings.objective(),
+    )
+
+
 def sites_of(world: World | None) -> tuple[Site, ...]:
     """This machine, once for each zone that it stands in or, in a replay, stands in for."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -197,11 +222,11 @@ def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> 
     """An observer for a command that wants to know what a supervisor would decide."""
     from tidewatt.control.observe import Observer  # noqa: PLC0415 - the same
 
-    foresee, aim = settings.foresight(grid), settings.objective()
+    prospect = prospect_on(grid)
     clock = clock_of(world)  # from here on the hours of a replay go by
     if world.replayed:
         clock = ReplayClock(world.speed, worlds.now(world, clock.wall(), supervised=supervised))
-    return Observer(store, grid, clock, lambda: sites_of(world), foresee, aim)
+    return Observer(store, grid, clock, lambda: sites_of(world), prospect)
 
 
 @contextmanager
@@ -334,8 +359,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
                 clock=clock_of(world),
                 feed=bell,
                 sites=lambda: sites_of(store.world()),
-                foresight=settings.foresight(grid),
-                objective=settings.objective(),
+                prospect=prospect_on(grid),
                 world=world,
                 folder=home.jobs,
                 stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),

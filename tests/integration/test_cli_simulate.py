@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 TRACE = "job,arrival_h,length_h,cpus,workers\nresnet,0,6,1,2\n<b>bert</b>,1.5,3,1,1\ngan,8,10,1,4\n"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 START = datetime(2022, 6, 1, tzinfo=UTC)
 
 
@@ -105,7 +106,7 @@ def test_a_trace_without_a_beginning_wants_one(trace: str) -> None:
 
 
 def test_what_the_environment_says_of_planning_is_followed_or_refused() -> None:
-    plan = ("plan", f"{Path(__file__).parents[2]}/examples/digits.py", "--zone", "DE", "--length", "2h")
+    plan = ("plan", f"{EXAMPLES}/digits.py", "--zone", "DE", "--length", "2h")
     again = ("--deadline", "24h", "--start", "2022-06-01T16:00", "--json")
     named = [
         json.loads(tidewatt(*plan, *again, TIDEWATT_POLICY=name)[0])["policy"]
@@ -115,6 +116,21 @@ def test_what_the_environment_says_of_planning_is_followed_or_refused() -> None:
     for variable, value in (("POLICY", "best"), ("OBJECTIVE", "water"), ("FORECAST", "oracle")):
         _, err = tidewatt(*plan, *again, code=2, **{f"TIDEWATT_{variable}": value})
         assert f"'{value}'" in err
+
+
+def test_plans_for_cost_go_by_the_hourly_prices_that_the_environment_names(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.csv"
+    hours = (START + timedelta(hours=hour) for hour in range(48))
+    rows = [f"DE,{hour.isoformat()},{20 if hour.hour in (21, 22) else 90}" for hour in hours]
+    prices.write_text("zone,datetime_utc,usd_mwh\n" + "\n".join(rows) + "\n")
+    plan = ("plan", f"{EXAMPLES}/digits.py", "--zone", "DE", "--length", "1h", "--deadline", "20h")
+    again = ("--start", "2022-06-01T16:00", "--json")
+    out, _ = tidewatt(*plan, *again, TIDEWATT_OBJECTIVE="cost", TIDEWATT_PRICES=str(prices))
+    assert json.loads(out)["planned"]["windows"][0]["start_at"] == "2022-06-01T21:00:00Z"
+    out, _ = tidewatt(*plan, *again, TIDEWATT_PRICES=str(prices))
+    assert json.loads(out)["planned"]["windows"][0]["start_at"] > "2022-06-02"
+    _, err = tidewatt(*plan, *again, code=2, TIDEWATT_PRICES="nowhere.csv")
+    assert "no file nowhere.csv" in err
 
 
 def carbon(path: Path, days: int) -> str:
@@ -150,3 +166,21 @@ def test_a_backtest_without_a_day_to_judge_is_refused(tmp_path: Path) -> None:
     assert "found 48 hours of DE" in err
     _, err = tidewatt("backtest", "--zone", "DE", "--carbon", file, "--until", "2021-01-01", code=2)
     assert "no reading of DE before" in err
+
+
+def test_hourly_prices_count_in_the_cost_and_plans_for_it_go_by_them(trace: str) -> None:
+    prices = ("--prices", f"{EXAMPLES}/prices.csv")
+    flat = simulated(trace, "--objective", "cost")
+    carbon = simulated(trace, *prices)
+    cost = simulated(trace, *prices, "--objective", "cost")
+
+    def paid(found: dict[str, Any], policy: str) -> float:
+        return next(float(row["cost_usd"]) for row in found["policies"] if row["policy"] == policy)
+
+    assert paid(carbon, "run-now") != paid(flat, "run-now")
+    assert paid(cost, "run-now") == paid(carbon, "run-now")
+    assert paid(cost, "cheapest-windows") < paid(carbon, "cheapest-windows") < paid(carbon, "run-now") * 1.01
+    _, err = tidewatt(
+        "simulate", "--jobs", trace, "--zone", "DE", "--prices", trace, "--start", "2022-06-01", code=2
+    )
+    assert "usd_mwh" in err

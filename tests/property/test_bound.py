@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tidewatt.adapters.grids.model import ModelGrid
 from tidewatt.adapters.stores.memory import MemoryStore
+from tidewatt.control.foresight import Prospect
 from tidewatt.domain.site import Site
 from tidewatt.domain.trace import TracedJob
 from tidewatt.domain.units import DAY_S, HOUR_S
@@ -51,7 +52,12 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 @given(scenarios())
 def test_no_policy_beats_the_optimum(policy: str, scenario: Scenario) -> None:
     found = compare(
-        scenario, GRID, [policy], open_store=MemoryStore, foresight=lambda: perfect(GRID), watts=3.5
+        scenario,
+        GRID,
+        [policy],
+        open_store=MemoryStore,
+        prospect=lambda: Prospect(carbon=perfect(GRID)),
+        watts=3.5,
     )
     above = found.above(found.outcomes[0])
     assert above is None or above >= -1e-6

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tidewatt.adapters.grids.file import RELATIVE_RANGE, FileGrid
+from tidewatt.adapters.grids.file import FileGrid
+from tidewatt.adapters.grids.rows import INTENSITY, PRICE
 from tidewatt.domain.signal import Quality
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import UsageError
@@ -44,8 +45,8 @@ def parquet_file(tmp_path: Path, **columns: Any) -> Path:  # noqa: ANN401 - pyar
 def test_readings_carry_value_range_source_and_quality(tmp_path: Path) -> None:
     (reading,) = grid(tmp_path, "DE,2022-01-01T00:00:00Z,400\n").signal("DE", START_AT, START_AT + 1).readings
     assert reading.value == 400.0
-    assert reading.low == pytest.approx(400 * (1 - RELATIVE_RANGE))
-    assert reading.high == pytest.approx(400 * (1 + RELATIVE_RANGE))
+    assert reading.low == pytest.approx(400 * (1 - INTENSITY.relative_range))
+    assert reading.high == pytest.approx(400 * (1 + INTENSITY.relative_range))
     assert reading.source == "file grid.csv"
     assert reading.quality is Quality.MEASURED
 
@@ -268,4 +269,25 @@ def test_parquet_without_rows_is_refused(tmp_path: Path) -> None:
         gco2_kwh=arrow.array([], arrow.float64()),
     )
     with pytest.raises(UsageError, match="no rows"):
+        FileGrid(path)
+
+
+def test_prices_are_told_by_the_kilowatt_hour_and_may_be_below_zero(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("zone,datetime_utc,usd_mwh\nDE,2022-01-01T00:00:00Z,120\nDE,2022-01-01T01:00:00Z,-50\n")
+    readings = FileGrid(path, PRICE).signal("DE", START_AT, START_AT + 2 * HOUR_S).readings
+    assert [(r.value, r.low, r.high) for r in readings] == [(0.12, 0.12, 0.12), (-0.05, -0.05, -0.05)]
+
+
+def test_an_absurd_price_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("zone,datetime_utc,usd_mwh\nDE,2022-01-01T00:00:00Z,-1e6\n")
+    with pytest.raises(UsageError, match=r"absurd usd_mwh, -1e\+06.*-20000 to 20000.*check the unit"):
+        FileGrid(path, PRICE).signal("DE", START_AT, START_AT + HOUR_S)
+
+
+def test_prices_are_no_intensities(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("zone,datetime_utc,usd_mwh\nDE,2022-01-01T00:00:00Z,120\n")
+    with pytest.raises(UsageError, match="rename or add gco2_kwh"):
         FileGrid(path)

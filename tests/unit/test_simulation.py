@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tidewatt.adapters.stores.memory import MemoryStore
-from tidewatt.control.foresight import by
+from tidewatt.control.foresight import Prospect, by
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.site import Site
 from tidewatt.domain.trace import TracedJob
@@ -55,7 +55,12 @@ def job(hours: float, at_h: float = 0.0, *, cpus: int = 1, zones: tuple[str, ...
 
 def play(scenario: Scenario, grid: Given, *policies: str) -> Comparison:
     return compare(
-        scenario, grid, policies, open_store=MemoryStore, foresight=lambda: perfect(grid), watts=WATTS
+        scenario,
+        grid,
+        policies,
+        open_store=MemoryStore,
+        prospect=lambda: Prospect(carbon=perfect(grid)),
+        watts=WATTS,
     )
 
 

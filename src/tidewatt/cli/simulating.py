@@ -28,6 +28,13 @@ def simulate(  # noqa: PLR0913 - typer wants every option in the signature
     ],
     zone: options.Zone = None,
     carbon: options.Carbon = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Prices of electricity by the hour: zone, datetime_utc, usd_mwh. Parquet or CSV.",
+        ),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -80,6 +87,7 @@ def simulate(  # noqa: PLR0913 - typer wants every option in the signature
             jobs=jobs,
             zones=tuple(zone or ()),
             carbon=carbon,
+            prices=prices,
             start=start,
             policies=policy,
             forecast=forecast,

@@ -11,7 +11,7 @@ from tidewatt import settings, wiring
 from tidewatt.adapters.traces import read
 from tidewatt.cli import words
 from tidewatt.cli.request import parse_start
-from tidewatt.control.foresight import Foresight, by
+from tidewatt.control.foresight import Prospect, by, day_ahead
 from tidewatt.domain.objective import parse
 from tidewatt.domain.trace import TracedJob
 from tidewatt.domain.units import HOUR_S, parse_duration
@@ -32,6 +32,7 @@ class Asked:
     jobs: Path
     zones: tuple[str, ...]
     carbon: Path | None
+    prices: Path | None
     start: str | None
     policies: str
     forecast: str
@@ -55,6 +56,7 @@ def simulate(asked: Asked, *, out: Path | None, json: bool) -> None:
     if not zones:
         raise settings.no_zone()
     grid = wiring.open_grid(wiring.carbon_source(asked.carbon))
+    prices = None if asked.prices is None else wiring.open_prices(asked.prices)
     began_at, jobs = read(asked.jobs)
     scenario = _scenario(asked, zones, jobs, _start(asked, began_at))
     policies = tuple(POLICIES) if asked.policies == "all" else tuple(asked.policies.split(","))
@@ -63,11 +65,11 @@ def simulate(asked: Asked, *, out: Path | None, json: bool) -> None:
         grid,
         policies,
         open_store=wiring.memory_store,
-        foresight=partial(_foresight, asked.forecast, grid),
+        prospect=partial(_prospect, asked, grid, prices),
         watts=asked.watts,
-        objective=parse(asked.objective),
+        prices=prices,
     )
-    setting = _setting(asked, scenario, grid)
+    setting = _setting(asked, scenario, grid, prices)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page.render(found, setting, _hours(scenario, grid)), encoding="utf-8")
@@ -116,16 +118,19 @@ def _scenario(asked: Asked, zones: tuple[str, ...], jobs: tuple[TracedJob, ...],
     )
 
 
-def _foresight(name: str, grid: Grid) -> Foresight:
-    if name == foresights.NAME:
-        return foresights.perfect(grid)
-    if name not in METHODS:
+def _prospect(asked: Asked, grid: Grid, prices: Grid | None) -> Prospect:
+    objective = parse(asked.objective)
+    if asked.forecast == foresights.NAME:
+        tariffs = None if prices is None else foresights.perfect(prices)
+        return Prospect(carbon=foresights.perfect(grid), tariffs=tariffs, objective=objective)
+    if asked.forecast not in METHODS:
         known = ", ".join((*METHODS, foresights.NAME))
-        raise UsageError(f"forecast {name!r}", f"one of {known}", "name one of these")
-    return by(named(name), grid)
+        raise UsageError(f"forecast {asked.forecast!r}", f"one of {known}", "name one of these")
+    tariffs = None if prices is None else day_ahead(named(asked.forecast), prices)
+    return Prospect(carbon=by(named(asked.forecast), grid), tariffs=tariffs, objective=objective)
 
 
-def _setting(asked: Asked, scenario: Scenario, grid: Grid) -> dict[str, str]:
+def _setting(asked: Asked, scenario: Scenario, grid: Grid, prices: Grid | None) -> dict[str, str]:
     """What was simulated, in words."""
     until = max(scenario.arrival_at(job) for job in scenario.jobs)
     model = "" if asked.carbon else " (MODEL, not measured)"
@@ -134,9 +139,21 @@ def _setting(asked: Asked, scenario: Scenario, grid: Grid) -> dict[str, str]:
         "Jobs": f"{len(scenario.jobs):,} of {asked.jobs.name}, "
         f"{words.date(scenario.start_at)} to {words.date(until)} UTC",
         "Grid": f"{grid.name}{model}, {', '.join(site.zone for site in scenario.sites)}",
+        "Prices": _priced(scenario, prices),
         "Processors": f"{room} in each zone, {asked.watts:g} W each when busy, PUE {asked.pue:g}",
         "Forecast": f"{asked.forecast}; objective {asked.objective}; slack {asked.slack}",
     }
+
+
+def _priced(scenario: Scenario, prices: Grid | None) -> str:
+    """By which prices electricity is counted, zone by zone."""
+    by_hour = [site.zone for site in scenario.sites if prices is not None and site.zone in prices.zones()]
+    constant = [site for site in scenario.sites if site.zone not in by_hour]
+    said = [f"{prices.name}, by the hour in {', '.join(by_hour)}"] if prices and by_hour else []
+    said += (
+        [f"{constant[0].tariff:g} USD/kWh in {', '.join(site.zone for site in constant)}"] if constant else []
+    )
+    return "; ".join(said)
 
 
 def _hours(scenario: Scenario, grid: Grid) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tidewatt.control.act import Actor
 from tidewatt.control.agenda import Agenda
-from tidewatt.control.foresight import Foresight
+from tidewatt.control.foresight import Prospect
 from tidewatt.control.metering import Metering
 from tidewatt.control.observe import Observer, Sites
 from tidewatt.control.record import Recorder
@@ -15,7 +15,6 @@ from tidewatt.domain.budget import Budget
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, Wish
-from tidewatt.domain.objective import CARBON, Objective
 from tidewatt.domain.units import format_duration
 from tidewatt.domain.world import World
 from tidewatt.policy.names import Policy
@@ -38,8 +37,7 @@ class Parts:
     clock: Clock
     feed: Feed
     sites: Sites
-    foresight: Foresight
-    objective: Objective = CARBON
+    prospect: Prospect
     sample_every_s: float = 1.0
     """Real seconds between readings of the meter while anything runs."""
     stuck_after_s: float = 300.0
@@ -57,9 +55,7 @@ class Loop:
         self._parts = parts
         self._policy = policy
         self._store, self._engine, self._clock = parts.store, parts.engine, parts.clock
-        self._observer = Observer(
-            parts.store, parts.grid, parts.clock, parts.sites, parts.foresight, parts.objective
-        )
+        self._observer = Observer(parts.store, parts.grid, parts.clock, parts.sites, parts.prospect)
         self._recorder = Recorder(parts.store, parts.clock)
         self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
         self._metering = Metering(parts.store, parts.engine, parts.meter, parts.clock, parts.sites)

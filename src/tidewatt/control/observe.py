@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tidewatt.control.foresight import Foresight
+from tidewatt.control.foresight import Foresight, Prospect
 from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.job import Attempt, Job
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, Wish
-from tidewatt.domain.objective import Objective
 from tidewatt.domain.signal import Forecast, Signal
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
@@ -48,16 +47,14 @@ class Lineage:
 class Observer:
     """Builds snapshots, and keeps the actual signals that receipts will be priced with."""
 
-    def __init__(
-        self, store: Store, grid: Grid, clock: Clock, sites: Sites, foresight: Foresight, objective: Objective
-    ) -> None:
+    def __init__(self, store: Store, grid: Grid, clock: Clock, sites: Sites, prospect: Prospect) -> None:
         self._store = store
         self._grid = grid
         self._clock = clock
         self._sites = sites
-        self._foresight = foresight
-        self._objective = objective
+        self._prospect = prospect
         self._forecasts: dict[str, Forecast] = {}
+        self._tariffs: dict[str, Forecast] = {}
         self._lineages: dict[str, Lineage] = {}
         self._kept_until: float | None = None
 
@@ -69,9 +66,16 @@ class Observer:
         horizon_s = max([_LEAST_HORIZON_S, *(deadline - now + HOUR_S for deadline in deadlines)])
         sites = self._sites()
         zones = sorted({site.zone for site in sites})
-        forecasts = [f for f in (self._forecast(zone, now, horizon_s) for zone in zones) if f is not None]
+        hours = [_foreseen(self._prospect.carbon, self._forecasts, zone, now, horizon_s) for zone in zones]
+        tariffs = self._prospect.tariffs
+        prices = [tariffs and _foreseen(tariffs, self._tariffs, zone, now, horizon_s) for zone in zones]
         return Snapshot(
-            now=now, sites=sites, forecasts=tuple(forecasts), jobs=views, objective=self._objective
+            now=now,
+            sites=sites,
+            forecasts=tuple(forecast for forecast in hours if forecast is not None),
+            jobs=views,
+            objective=self._prospect.objective,
+            tariffs=tuple(forecast for forecast in prices if forecast is not None),
         )
 
     def intensity(self, zone: str) -> float | None:
@@ -110,15 +114,6 @@ class Observer:
             return fill(signal, start_at, end_at)
         except SignalMissing:
             return signal
-
-    def _forecast(self, zone: str, now: float, horizon_s: float) -> Forecast | None:
-        known = self._forecasts.get(zone)
-        if known is not None and _still_good(known, now, horizon_s):
-            return known
-        issued = self._foresight(zone, now, horizon_s)
-        if issued is not None:
-            self._forecasts[zone] = issued
-        return issued
 
     def _view(self, job: Job) -> JobView:
         function = job.function
@@ -176,6 +171,19 @@ class Observer:
             return Lineage(profiles.learn([]), None)
         middle, margin = profiles.typical([each.length_s for each in found])
         return replace(found[middle], margin=margin)
+
+
+def _foreseen(
+    foresight: Foresight, kept: dict[str, Forecast], zone: str, now: float, horizon_s: float
+) -> Forecast | None:
+    """A forecast of a zone: the one kept while it is good, else a new one, which is kept."""
+    known = kept.get(zone)
+    if known is not None and _still_good(known, now, horizon_s):
+        return known
+    issued = foresight(zone, now, horizon_s)
+    if issued is not None:
+        kept[zone] = issued
+    return issued
 
 
 def _still_good(issued: Forecast, now: float, horizon_s: float) -> bool:

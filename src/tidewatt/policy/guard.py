@@ -7,6 +7,8 @@ from tidewatt.domain.snapshot import JobView, Remaining, Snapshot
 from tidewatt.policy import net
 from tidewatt.policy.room import Window, windows
 
+_STARTS = 4
+"""What is expected of a job is kept with time for so many starts more: some take longer, some come on top."""
 ENDANGERED = "running without waiting: a deadline would be out of reach after this hour"
 
 
@@ -35,7 +37,9 @@ def endangered(plan: Plan, snapshot: Snapshot, already: Late) -> frozenset[str]:
     found = _late(_after_first_window(plan, snapshot, careful=True), careful=True) - already.by_bound
     hoping = already.by_bound - already.as_expected
     if hoping:
-        found |= hoping & _late(_after_first_window(plan, snapshot, careful=False), careful=False)
+        after = _after_first_window(plan, snapshot, careful=False)
+        spare_s = _STARTS * max(job.restart_s for job in snapshot.jobs)
+        found |= hoping & _late(after, careful=False, spare_s=spare_s)
     return found
 
 
@@ -60,12 +64,14 @@ def fallback(name: str, snapshot: Snapshot, already: Late) -> Plan:
     return hopeful if broken - _late(snapshot, careful=False) else careful
 
 
-def _late(snapshot: Snapshot, *, careful: bool) -> frozenset[str]:
+def _late(snapshot: Snapshot, *, careful: bool, spare_s: float = 0.0) -> frozenset[str]:
     finish = net.finish_times(snapshot, careful=careful)
     return frozenset(
         job.id
         for job in snapshot.jobs
-        if job.deadline_at is not None and job.remaining is not None and finish[job.id] > job.deadline_at
+        if job.deadline_at is not None
+        and job.remaining is not None
+        and finish[job.id] + spare_s > job.deadline_at
     )
 
 

@@ -61,7 +61,7 @@ def _alone(scenario: Scenario, tally: Tally, job: TracedJob, watts: float) -> fl
 def _grams(tally: Tally, site: Site, starts: Floats, ends: Floats, watts: float) -> Floats:
     """Of one processor in each stretch."""
     made: Floats = (ends - starts) * (site.embodied_g / HOUR_S)
-    return tally.grams(site.name, starts, ends) * watts + made
+    return tally.each_watt(site.name, starts, ends) * watts + made
 
 
 def _edges(edges: Floats, begin_at: float, end_at: float) -> Floats:

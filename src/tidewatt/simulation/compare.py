@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tidewatt.control.foresight import Foresight
-from tidewatt.domain.objective import CARBON, Objective
+from tidewatt.control.foresight import Prospect
 from tidewatt.domain.units import DAY_S
 from tidewatt.policy.names import named
 from tidewatt.ports import Grid, Store
 from tidewatt.simulation.bound import least_grams
-from tidewatt.simulation.outcome import Outcome, measure
+from tidewatt.simulation.outcome import Bill, Outcome, measure
 from tidewatt.simulation.scenario import Scenario
 from tidewatt.simulation.tally import Tally
 from tidewatt.simulation.world import Manner, SimulatedWorld
@@ -47,34 +46,38 @@ def compare(
     policies: Sequence[str],
     *,
     open_store: Callable[[], Store],
-    foresight: Callable[[], Foresight],
+    prospect: Callable[[], Prospect],
     watts: float,
-    objective: Objective = CARBON,
+    prices: Grid | None = None,
 ) -> Comparison:
     """Play a scenario by each policy.
 
     Args:
         scenario: what comes in and where it can run.
-        grid: the truth; a policy sees of it what ``foresight`` lets through.
+        grid: the truth; a policy sees of it what ``prospect`` lets through.
         policies: their names.
         open_store: a new store for each.
-        foresight: a new one for each, since methods keep what they learn.
+        prospect: a new one for each, since methods keep what they learn.
         watts: what a busy processor draws.
-        objective: what plans make small.
+        prices: of electricity by the hour, USD/kWh, for the zones that they know.
 
     Raises:
         UsageError: no policy has such a name.
     """
-    tally = Tally(grid, scenario.sites, scenario.start_at, scenario.end_at + _OVERRUN_S)
+    until = scenario.end_at + _OVERRUN_S
+    tally = Tally(grid, scenario.sites, scenario.start_at, until)
+    priced = [site for site in scenario.sites if prices is not None and site.zone in prices.zones()]
+    paid = {site.name: Tally(prices, [site], scenario.start_at, until) for site in priced if prices}
+    bill = Bill(carbon=tally, prices=paid)
     sites = {site.name: site for site in scenario.sites}
 
     def outcomes() -> Iterator[Outcome]:
         for name in policies:
             store = open_store()
-            manner = Manner(foresight=foresight(), objective=objective, metered=False)
+            manner = Manner(prospect=prospect(), metered=False)
             world = SimulatedWorld(store, grid, scenario.sites, named(name), scenario.start_at, manner)
             world.play(scenario.arrivals())
-            yield replace(measure(store, name, sites, tally, watts), refused=len(world.refused))
+            yield replace(measure(store, name, sites, bill, watts), refused=len(world.refused))
 
     for name in policies:
         named(name)

@@ -19,9 +19,9 @@ _KILO = 1000.0
 class Outcome:
     """The sums over all jobs that were accepted.
 
-    ``carbon_g`` is operational and embodied, ``energy_kwh`` the facility's, ``cost`` electricity at the
-    tariffs of the sites, and rent. ``wait_s`` is the mean time from a job's arrival to its end in which it
-    was not at work.
+    ``carbon_g`` is operational and embodied, ``energy_kwh`` the facility's, ``cost`` electricity at
+    hourly prices, or at the tariff of the site where there are none, and rent. ``wait_s`` is the mean time
+    from a job's arrival to its end in which it was not at work.
     """
 
     policy: str
@@ -41,14 +41,22 @@ class Outcome:
     """Facility energy drawn in each hour of the day, UTC, kWh."""
 
 
-def measure(store: Store, policy: str, sites: Mapping[str, Site], tally: Tally, watts: float) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What a watt comes to at each site: in carbon, and in money where prices are known by the hour."""
+
+    carbon: Tally
+    prices: Mapping[str, Tally]
+
+
+def measure(store: Store, policy: str, sites: Mapping[str, Site], bill: Bill, watts: float) -> Outcome:
     """Add up what the attempts at all jobs took.
 
     Args:
         store: in which the scenario was played.
         policy: that it was played by.
         sites: by name.
-        tally: of the time in which it was played.
+        bill: what watts come to in the time in which it was played.
         watts: what a busy processor draws.
     """
     jobs = store.jobs()
@@ -62,9 +70,13 @@ def measure(store: Store, policy: str, sites: Mapping[str, Site], tally: Tally, 
         hours = (end - start) / HOUR_S * cpus
         drawn = hours * watts * site.pue / _KILO
         embodied_g += float(hours.sum() * site.embodied_g)
-        operational_g += float((tally.grams(site.name, start, end) * cpus * watts).sum())
+        operational_g += float((bill.carbon.each_watt(site.name, start, end) * cpus * watts).sum())
         energy_kwh += float(drawn.sum())
-        cost += float(drawn.sum() * site.tariff + hours.sum() * site.rent)
+        prices = bill.prices.get(site.name)
+        paid = (
+            drawn * site.tariff if prices is None else prices.each_watt(site.name, start, end) * cpus * watts
+        )
+        cost += float(paid.sum() + hours.sum() * site.rent)
         by_hour += _by_hour(start, end, cpus) * watts * site.pue / _KILO
     ended = [job for job in jobs if job.state is State.SUCCEEDED]
     return Outcome(

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 class Tally:
-    """Grams of operational carbon for each watt of machine power, between any two instants, by site.
+    """Grams of operational carbon, or money, for each watt of machine power between two instants, by site.
 
     An hour without a reading counts as the one before it, the first ones as the first that there is.
 
@@ -28,12 +28,12 @@ class Tally:
         self._sums: dict[str, Floats] = {}
         for site in sites:
             edges, values = _hours(grid, site.zone, start_at, end_at)
-            grams = values * site.pue * HOUR_S / JOULES_PER_KWH
+            each = values * site.pue * HOUR_S / JOULES_PER_KWH
             self._edges[site.name] = edges
-            self._sums[site.name] = np.concatenate(([0.0], np.cumsum(grams)))
+            self._sums[site.name] = np.concatenate(([0.0], np.cumsum(each)))
 
-    def grams(self, site: str, start_at: Floats, end_at: Floats) -> Floats:
-        """For each stretch, gCO2e for each watt drawn all through it."""
+    def each_watt(self, site: str, start_at: Floats, end_at: Floats) -> Floats:
+        """For each stretch, what a watt drawn all through it comes to."""
         edges, sums = self._edges[site], self._sums[site]
         found: Floats = np.interp(end_at, edges, sums) - np.interp(start_at, edges, sums)
         return found
@@ -44,7 +44,7 @@ class Tally:
 
 
 def _hours(grid: Grid, zone: str, start_at: float, end_at: float) -> tuple[Floats, Floats]:
-    """Edges of the hours that overlap the interval, and the intensity in each, gCO2e/kWh."""
+    """Edges of the hours that overlap the interval, and the value of each."""
     readings = grid.signal(zone, start_at, end_at).readings
     if not readings:
         raise SignalMissing(

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tidewatt.control.foresight import Foresight, by
+from tidewatt.control.foresight import Prospect, by
 from tidewatt.control.loop import Loop, Parts
 from tidewatt.control.observe import Observer
 from tidewatt.domain.function import Payload
 from tidewatt.domain.job import Job, Submission
-from tidewatt.domain.objective import CARBON, Objective
 from tidewatt.domain.site import Site
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import Refused
@@ -38,10 +37,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How a world is played: ``foresight`` None is the default method, ``metered`` keeps a ledger."""
+    """How a world is played: ``prospect`` None is the default method, ``metered`` keeps a ledger."""
 
-    foresight: Foresight | None = None
-    objective: Objective = CARBON
+    prospect: Prospect | None = None
     metered: bool = True
 
 
@@ -68,8 +66,8 @@ class SimulatedWorld:
         self.refused: dict[str, Refused] = {}
         """Why jobs were not accepted."""
         here = tuple(sites)
-        foresight = manner.foresight or by(Hourly(), grid)
-        self._observer = Observer(store, grid, self._clock, lambda: here, foresight, manner.objective)
+        prospect = manner.prospect or Prospect(carbon=by(Hourly(), grid))
+        self._observer = Observer(store, grid, self._clock, lambda: here, prospect)
         self._loop = Loop(
             Parts(
                 store=store,
@@ -79,8 +77,7 @@ class SimulatedWorld:
                 clock=self._clock,
                 feed=Nobody(),
                 sites=lambda: here,
-                foresight=foresight,
-                objective=manner.objective,
+                prospect=prospect,
                 world=None,
                 sample_every_s=HOUR_S,
                 folder=Path(),

@@ -7,22 +7,23 @@ from pathlib import Path
 import numpy as np
 
 from tidewatt.adapters.csvfile import opened
-from tidewatt.adapters.grids.rows import COLUMNS, WANTED, ZoneRows, check_columns
+from tidewatt.adapters.grids.rows import Measure, ZoneRows, check_columns
 from tidewatt.errors import UsageError
 
 
 class CsvTable:
     """A CSV file read once; the fields of a zone are parsed when that zone is asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, measure: Measure) -> None:
         self._path = path
+        self._measure = measure
         self._fields: dict[str, list[tuple[int, str, str]]] = {}
         with opened(path) as lines:
             header = [name.strip() for name in next(lines, list[str]())]
             if not header:
-                raise UsageError(f"{path.name}, which is empty", WANTED, "give a file with data")
-            check_columns(path, header)
-            zone_at, time_at, value_at = (header.index(column) for column in COLUMNS)
+                raise UsageError(f"{path.name}, which is empty", measure.wanted, "give a file with data")
+            check_columns(path, header, measure)
+            zone_at, time_at, value_at = (header.index(column) for column in measure.columns)
             for number, row in enumerate(lines, start=2):
                 if not row:
                     continue
@@ -34,7 +35,9 @@ class CsvTable:
                     )
                 if not row[zone_at].strip():
                     raise UsageError(
-                        f"row {number} of {path.name} without a zone", WANTED, "mend or remove the row"
+                        f"row {number} of {path.name} without a zone",
+                        measure.wanted,
+                        "mend or remove the row",
                     )
                 fields = (number, row[time_at].strip(), row[value_at].strip())
                 self._fields.setdefault(row[zone_at].strip(), []).append(fields)
@@ -81,7 +84,7 @@ class CsvTable:
             return float(text)
         except ValueError as error:
             raise UsageError(
-                f"gco2_kwh {text!r} in row {number} of {self._path.name}, zone {zone}",
+                f"{self._measure.column} {text!r} in row {number} of {self._path.name}, zone {zone}",
                 "a number, or nothing for an hour without data",
                 "mend the row",
             ) from error

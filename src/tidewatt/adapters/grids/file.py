@@ -1,4 +1,4 @@
-"""The grid in a file: hourly carbon intensity of many zones, from Parquet or CSV."""
+"""The grid in a file: hourly carbon intensity of many zones, or prices, from Parquet or CSV."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -9,25 +9,15 @@ from numpy.typing import NDArray
 
 from tidewatt.adapters.grids.csv_rows import CsvTable
 from tidewatt.adapters.grids.parquet_rows import ParquetTable
-from tidewatt.adapters.grids.rows import ZoneRows, ZoneTable
+from tidewatt.adapters.grids.rows import INTENSITY, Measure, ZoneRows, ZoneTable
 from tidewatt.adapters.grids.zones import unknown_zone
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.units import HOUR_S, MINUTE_S
 from tidewatt.errors import UsageError
 
-RELATIVE_RANGE = 0.10
-"""Default range of a reading, either side: files of this kind give none.
-
-It stands for what hourly averages are uncertain by at least, since the factor of coal alone spans -10 % to
-+11 % of its median (IPCC AR5 WG3 Annex III), and revisions of generation data come on top.
-"""
-
-HIGHEST_G = 5000.0
-"""No grid comes near it, gCO2e/kWh: burning lignite badly gives 1500. Above it a unit is wrong."""
-
 
 class FileGrid:
-    """A Grid over a ``.parquet``, ``.csv`` or ``.csv.gz`` file with zone, datetime_utc and gco2_kwh.
+    """A Grid over a ``.parquet``, ``.csv`` or ``.csv.gz`` file with zone, datetime_utc and what is measured.
 
     Rows are hours, named by their start, in any order; further columns are ignored. An hour without a row
     or with an empty value is absent from every signal. The file is read at once, a zone is checked when it is
@@ -35,14 +25,16 @@ class FileGrid:
 
     Args:
         path: the file.
+        measure: what its hours say.
 
     Raises:
         UsageError: the file is missing, empty or damaged, or lacks a column.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, measure: Measure = INTENSITY) -> None:
         self._path = path
-        self._table = _open(path)
+        self._measure = measure
+        self._table = _open(path, measure)
         self._zones = self._table.zones()
         if not self._zones:
             raise UsageError(f"{path.name}, which has no rows", "hourly rows", "give a file with data")
@@ -58,7 +50,7 @@ class FileGrid:
         return self._zones
 
     def signal(self, zone: str, start_at: float, end_at: float) -> Signal:
-        """The hours that overlap the interval, gCO2e/kWh; hours without data are absent.
+        """The hours that overlap the interval, gCO2e/kWh or USD/kWh; hours without data are absent.
 
         An interval of no length lies in one hour. Outside the time that the file covers the signal is empty.
 
@@ -86,12 +78,12 @@ class FileGrid:
         if zone not in self._zones:
             raise unknown_zone(zone, self._zones, self.name)
         if zone not in self._readings:
-            start_at, value = _checked(self._path, zone, self._table.rows(zone))
+            start_at, value = _checked(self._path, zone, self._table.rows(zone), self._measure)
+            value = value * self._measure.per_unit
+            reach = np.abs(value) * self._measure.relative_range
             self._readings[zone] = tuple(
-                Reading(
-                    at, v, v * (1 - RELATIVE_RANGE), v * (1 + RELATIVE_RANGE), self.name, Quality.MEASURED
-                )
-                for at, v in zip(start_at.tolist(), value.tolist(), strict=True)
+                Reading(at, v, v - r, v + r, self.name, Quality.MEASURED)
+                for at, v, r in zip(start_at.tolist(), value.tolist(), reach.tolist(), strict=True)
             )
         return self._readings[zone]
 
@@ -100,20 +92,22 @@ def _start(reading: Reading) -> float:
     return reading.observed_at
 
 
-def _open(path: Path) -> ZoneTable:
+def _open(path: Path, measure: Measure) -> ZoneTable:
     if not path.is_file():
         raise UsageError(f"no file {path}", "a .parquet, .csv or .csv.gz file of grid data", "check the path")
     name = path.name.casefold()
     if name.endswith(".parquet"):
-        return ParquetTable(path)
+        return ParquetTable(path, measure)
     if name.endswith((".csv", ".csv.gz")):
-        return CsvTable(path)
+        return CsvTable(path, measure)
     raise UsageError(
         f"{path.name}", "a .parquet, .csv or .csv.gz file of grid data", "convert or rename the file"
     )
 
 
-def _checked(path: Path, zone: str, rows: ZoneRows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(
+    path: Path, zone: str, rows: ZoneRows, measure: Measure
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Starts and values of the hours that have one, in order of time; refuses what cannot be true."""
 
     def refuse(index: int, found: str, wanted: str, remedy: str) -> UsageError:
@@ -127,12 +121,8 @@ def _checked(path: Path, zone: str, rows: ZoneRows) -> tuple[NDArray[np.float64]
 
     if (index := first(np.isnan(rows.start_at))) is not None:
         raise refuse(index, "no datetime_utc", "the start of an hour", "mend or remove the row")
-    if (index := first(rows.value < 0)) is not None:
-        found = f"a negative gco2_kwh, {rows.value[index]:g},"
-        raise refuse(index, found, "zero or more", "empty the value if the hour has no data")
-    if (index := first(rows.value > HIGHEST_G)) is not None:
-        found = f"an absurd gco2_kwh, {rows.value[index]:g},"
-        raise refuse(index, found, f"at most {HIGHEST_G:g}", "check the unit: g per kWh equals kg per MWh")
+    if (index := first((rows.value < measure.least) | (rows.value > measure.most))) is not None:
+        raise refuse(index, *_out_of_bounds(float(rows.value[index]), measure))
     step = rows.start_at % HOUR_S
     if (index := first(step != step[0])) is not None:
         raise refuse(
@@ -152,3 +142,15 @@ def _checked(path: Path, zone: str, rows: ZoneRows) -> tuple[NDArray[np.float64]
         )
     order = order[~np.isnan(rows.value[order])]
     return rows.start_at[order], rows.value[order]
+
+
+def _out_of_bounds(value: float, measure: Measure) -> tuple[str, str, str]:
+    """What is wrong with a value that cannot be true, what is wanted, and what to do."""
+    if measure.least == 0 and value < 0:
+        return (
+            f"a negative {measure.column}, {value:g},",
+            "zero or more",
+            "empty the value if the hour has no data",
+        )
+    wanted = f"{measure.least:g} to {measure.most:g}" if measure.least else f"at most {measure.most:g}"
+    return f"an absurd {measure.column}, {value:g},", wanted, measure.advice

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import msgspec
 
-from tidewatt.adapters.grids.file import HIGHEST_G, RELATIVE_RANGE
+from tidewatt.adapters.grids.rows import INTENSITY
 from tidewatt.domain.signal import Quality, Reading
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import SignalMissing
 
-RANGES = {Quality.MEASURED: RELATIVE_RANGE, Quality.MODELLED: 0.25, Quality.FILLED: 0.5}
+RANGES = {Quality.MEASURED: INTENSITY.relative_range, Quality.MODELLED: 0.25, Quality.FILLED: 0.5}
 """Default range of a value, either side, by how it came to be: the APIs give none.
 
 Measured as for grid files; modelled as the mix of the offline model; filled twice that.
@@ -78,10 +78,10 @@ def check(value: float, at: float, source: str) -> None:
     Raises:
         SignalMissing: it is negative, absurd or not a number.
     """
-    if not 0 <= value <= HIGHEST_G:
+    if not 0 <= value <= INTENSITY.most:
         raise SignalMissing(
             f"an intensity of {value:g} g/kWh at {iso(at)} from {source}",
-            f"0 to {HIGHEST_G:g}",
+            f"0 to {INTENSITY.most:g}",
             "tell the source; nothing of its answer was used",
         )
 
