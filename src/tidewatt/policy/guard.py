@@ -9,6 +9,7 @@ from tidewatt.policy.room import Window, windows
 
 _STARTS = 4
 """What is expected of a job is kept with time for so many starts more: some take longer, some come on top."""
+_MOMENT_S = 1e-3
 ENDANGERED = "running without waiting: a deadline would be out of reach after this hour"
 
 
@@ -88,7 +89,8 @@ def _after_first_window(plan: Plan, snapshot: Snapshot, *, careful: bool) -> Sna
 def _advanced(job: JobView, planned: list[Assignment], window: Window, *, careful: bool) -> JobView | None:
     """A job after the window, or None if it has ended; its last assignment goes on for as long as it must."""
     doing: tuple[str | None, int] = (job.running_on, job.running_workers)
-    until, done = window.start_at, 0.0
+    until, done, in_time = window.start_at, 0.0, 0.0
+    due_at = float("inf") if job.deadline_at is None else job.deadline_at
     speedup = job.safe_speedup if careful else job.speedup
     for assignment in planned:
         if assignment.start_at >= window.end_at:
@@ -99,14 +101,16 @@ def _advanced(job: JobView, planned: list[Assignment], window: Window, *, carefu
         if assignment is planned[-1]:
             end_at = max(end_at, job.deadline_at or end_at)
         end_at = min(end_at, window.end_at)
-        busy_s = end_at - assignment.start_at - (0.0 if carried_on else job.restart_s)
-        done += speedup[assignment.workers - 1] * max(0.0, busy_s)
+        began_at = assignment.start_at + (0.0 if carried_on else job.restart_s)
+        done += speedup[assignment.workers - 1] * max(0.0, end_at - began_at)
+        in_time += speedup[assignment.workers - 1] * max(0.0, min(end_at, due_at) - began_at)
         doing, until = wanted, end_at
     site, workers = doing if until == window.end_at and planned else (None, 0)
     moved = replace(job, running_on=site, running_workers=workers)
     if job.remaining is None:
         return moved
-    if done >= (job.remaining.high_s if careful else job.remaining.expected_s):
+    if in_time >= (job.remaining.high_s if careful else job.remaining.expected_s):
         return None
-    left = Remaining(max(0.0, job.remaining.expected_s - done), job.remaining.high_s - done)
-    return replace(moved, remaining=left)
+    # What ends in this window but after its deadline is not done: it is late.
+    expected_s, high_s = job.remaining.expected_s - done, job.remaining.high_s - done
+    return replace(moved, remaining=Remaining(max(_MOMENT_S, expected_s), max(_MOMENT_S, high_s)))
