@@ -8,6 +8,7 @@ TidewattError                 exit code 1
 │   ├── WorldConflict             the state folder lives in another time or grid
 │   └── NewerState                the state folder was written by a newer version
 ├── JobFailed                 1   the user's function raised, or its worker died too often
+├── CommandFailed             1   a command that was run as a job ended badly, or could not be started
 ├── IllegalMove               1   a job was not in the state that a move starts from
 ├── StaleToken                1   an attempt that lost its lease tried to write
 ├── SignalMissing             1   a zone has no data for the hours asked for
@@ -62,6 +63,10 @@ class NewerState(Refused):
 
 class JobFailed(TidewattError):
     """The job ended without a result."""
+
+
+class CommandFailed(TidewattError):
+    """A command that was run as a job ended badly, or could not be started."""
 
 
 class IllegalMove(TidewattError):

@@ -204,11 +204,14 @@ class Engine(Protocol):
         ...
 
     def suspend(self, job_id: str) -> None:
-        """Ask the attempt to write a checkpoint at its next step and leave; ``Exited`` follows."""
+        """Ask an attempt to save and leave at its next step, a command to stand still; ``Exited`` follows."""
         ...
 
     def kill(self, job_id: str, why: str = "") -> None:
-        """End the attempt at once; ``Exited`` follows: failed where a reason is given, else lost."""
+        """End the attempt at once; ``Exited`` follows: failed where a reason is given, else lost.
+
+        Of what was suspended and kept in memory, nothing is left and nothing is told.
+        """
         ...
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
@@ -224,6 +227,11 @@ class Engine(Protocol):
 
         The last event is how it ended.
         """
+        ...
+
+    @property
+    def resting(self) -> bool:
+        """Whether something that was suspended is kept in memory, and lost if the engine is closed."""
         ...
 
     def close(self) -> None:

@@ -3,12 +3,13 @@
 import io
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
+from tests.integration.shells import SOON, Shell
 
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.ports import Checkpointed, Exited, Order, Progressed, Started
@@ -118,3 +119,18 @@ def flat(prefix: str, value: object) -> Iterator[tuple[str, torch.Tensor]]:
 def training(engine: LocalEngine, tmp_path: Path) -> Callable[[str | Path], Training]:
     """Makes a training with a folder of that name."""
     return lambda folder: Training(engine, tmp_path / folder)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Generator[Shell]:
+    """A state folder of its own; zero is zero: after a test none of its processes may be left."""
+    used = Shell(tmp_path / "home")
+    yield used
+    for command in used.popen:
+        if command.poll() is None:
+            command.kill()
+        command.communicate()
+    _, left = psutil.wait_procs(used.alive(), timeout=SOON)
+    for process in left:
+        process.kill()
+    assert not left

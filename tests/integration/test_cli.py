@@ -5,13 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import psutil
 import pytest
+from tests.integration.shells import SOON, Shell
 
 FUNCTION = """
 import tidewatt as tw
@@ -41,71 +40,6 @@ def fit(run: tw.Run, epochs: int = 30) -> dict[str, float]:
         run.step(((model(inputs) - targets) ** 2).mean())
     return {"weight": model.weight.sum().item(), "bias": model.bias.item()}
 """
-SOON = 60.0
-"""Seconds that processes may take to end; nothing is timed by it."""
-
-
-@dataclass
-class Shell:
-    """Commands on one state folder, and the processes that live for it."""
-
-    home: Path
-    popen: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
-
-    @property
-    def environment(self) -> dict[str, str]:
-        ours = {"TIDEWATT_HOME": str(self.home), "TIDEWATT_LINGER_S": "0", "TIDEWATT_ZONE": "DE"}
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TIDEWATT_")}
-        terminal = {"NO_COLOR": "1", "TERM": "xterm-256color"}
-        return kept | ours | terminal | {"OMP_NUM_THREADS": "1"}
-
-    def start(self, *arguments: str, **pipes: Any) -> subprocess.Popen[str]:  # noqa: ANN401 - those of Popen
-        """A command that goes on by itself, in a session of its own."""
-        command = [sys.executable, "-m", "tidewatt.cli.main", *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | pipes
-        process = subprocess.Popen(command, text=True, env=self.environment, start_new_session=True, **pipes)
-        self.popen.append(process)
-        return process
-
-    def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
-        """A command to its end; what it wrote is returned."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=SOON)
-        assert process.returncode == code, (arguments, process.returncode, out, err)
-        return out, err
-
-    def json(self, *arguments: str) -> Any:  # noqa: ANN401 - whatever the command prints
-        return json.loads(self.run(*arguments, "--json")[0].splitlines()[-1])
-
-    def alive(self) -> list[psutil.Process]:
-        """Processes that were started for this state folder, whoever started them."""
-        found: list[psutil.Process] = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("TIDEWATT_HOME") == str(self.home):
-                    found.append(process)
-            except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
-                continue
-        return found
-
-    def supervisor(self) -> psutil.Process:
-        (only,) = [p for p in self.alive() if "tidewatt.cli.supervisor" in p.cmdline()]
-        return only
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Generator[Shell]:
-    """A state folder of its own; zero is zero: after a test none of its processes may be left."""
-    used = Shell(tmp_path / "home")
-    yield used
-    for command in used.popen:
-        if command.poll() is None:
-            command.kill()
-        command.communicate()
-    _, left = psutil.wait_procs(used.alive(), timeout=SOON)
-    for process in left:
-        process.kill()
-    assert not left
 
 
 @pytest.fixture
@@ -269,6 +203,22 @@ def test_jobs_are_suspended_resumed_and_cancelled(shell: Shell, fit: str, add: s
     assert "cancelled" in shell.run("receipt", job)[0]
     shell.run("run", add)
     assert len(shell.run("jobs", "--all")[0].splitlines()) == 3
+
+
+def test_a_profile_tells_what_was_seen_and_what_is_expected(shell: Shell, fit: str, add: str) -> None:
+    shell.run("run", fit, "--workers", "1")
+    (job,) = (listed["job"] for listed in shell.json("jobs"))
+    told = shell.json("show", "--profile", job)
+    (one,) = told["counts"]
+    assert one["attempts"] == 1
+    assert one["steps_per_s"]["value"] == pytest.approx(240 / 2.4, rel=0.6)
+    assert one["watts"] == pytest.approx(one["joules_per_step"]["value"] * one["steps_per_s"]["value"])
+    out, _ = shell.run("show", "--profile", job)
+    assert "Speed-up" in out
+    shell.run("run", add)
+    function = next(listed["job"] for listed in shell.json("jobs") if listed["job"].startswith("add"))
+    _, err = shell.run("show", "--profile", function, code=2)
+    assert "a function; wanted a training" in err
 
 
 def test_a_run_that_is_cancelled_from_elsewhere_says_so(shell: Shell, fit: str) -> None:

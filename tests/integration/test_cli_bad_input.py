@@ -75,11 +75,11 @@ def test_a_file_that_does_not_exist(home: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("x = 1\n", "no training function"),
+        ("import tidewatt\n", "no training function"),
         (TRAINING + TRAINING.replace("def train", "def again"), "train, again"),
         ("def broken(:\n", "line 1"),
-        ("raise RuntimeError('at import')\n", "RuntimeError when it is imported: at import"),
-        ("raise SystemExit(7)\n", "exits when it is imported"),
+        ("import tidewatt\nraise RuntimeError('at import')\n", "RuntimeError when it is imported: at import"),
+        ("from tidewatt import Run\nraise SystemExit(7)\n", "exits when it is imported"),
     ],
 )
 def test_a_file_without_exactly_one_training(home: Path, tmp_path: Path, source: str, said: str) -> None:

@@ -7,7 +7,7 @@ from tidewatt.accounting.carbon import Operational, Spent, operational, ratio
 from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
 from tidewatt.accounting.pace import joules_per_step, steps_per_second, stints, work_energy_j
 from tidewatt.domain.estimate import ZERO, Estimate, total
-from tidewatt.domain.job import Attempt, Job
+from tidewatt.domain.job import Attempt, Job, unbroken
 from tidewatt.domain.ledger import LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.signal import Signal
@@ -132,20 +132,22 @@ def _training(
 
 
 def _whole_attempt(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry], workers: int) -> _Part | None:
-    last = next(
-        (a for a in reversed(attempts) if a.outcome == "succeeded" and a.ended_wall is not None), None
-    )
-    if last is None or last.ended_wall is None:
+    run = unbroken(attempts)
+    if not run or run[-1].outcome != "succeeded":
         return None
-    energy_j = work_energy_j(entries, last.token)
+    energy_j = sum(work_energy_j(entries, attempt.token) for attempt in run)
     if energy_j == 0:
         return None
-    wall_s = (last.ended_wall - last.started_wall - (last.startup_wall_s or 0.0)) * last.workers / workers
+    seconds = sum(
+        ((a.ended_wall or a.started_wall) - a.started_wall - (a.startup_wall_s or 0.0)) * a.workers
+        for a in run
+    )
+    which = "the attempt that succeeded" if len(run) == 1 else f"the {len(run)} stretches between pauses"
     return _Part(
         energy_j=Estimate.exact(energy_j),
-        wall_s=max(0.0, wall_s),
-        basis="the energy and the length of the attempt that succeeded",
-        assumed=last.workers != workers,
+        wall_s=max(0.0, seconds / workers),
+        basis=f"the energy and the length of {which}",
+        assumed=any(a.workers != workers for a in run),
     )
 
 

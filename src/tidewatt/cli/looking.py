@@ -35,11 +35,20 @@ def jobs(
     listing.show_jobs(session.look(home), every=every, json=json)
 
 
-def show(job: options.JobId, *, json: options.Json = False, home: options.Home = None) -> None:
+def show(
+    job: options.JobId,
+    *,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Only its speed and power at each worker count.")
+    ] = False,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> None:
     """Tell all about one job: where it stands, why it waits, its attempts and its events."""
-    from tidewatt.cli import detail, session  # noqa: PLC0415 - keeps `--help` quick
+    from tidewatt.cli import detail, scaling, session  # noqa: PLC0415 - keeps `--help` quick
 
-    detail.show_job(session.look(home), job, json=json)
+    tell = scaling.show_profile if profile else detail.show_job
+    tell(session.look(home), job, json=json)
 
 
 def logs(

@@ -31,10 +31,11 @@ JobId = Annotated[
     ),
 ]
 Target = Annotated[
-    str,
+    list[str],
     typer.Argument(
-        metavar="FILE[:FUNCTION]",
-        help="A Python file with a @tw.training function; its name where there are several.",
+        metavar="FILE[:FUNCTION] | COMMAND",
+        help="A Python file with a @tw.training function, and its name where there are several; or any "
+        "script or command, after -- if it has options of its own.",
     ),
 ]
 Arg = Annotated[

@@ -12,6 +12,7 @@ from tidewatt.domain.function import WorkerRange
 from tidewatt.domain.units import parse_duration
 from tidewatt.errors import UsageError
 from tidewatt.sdk.client import Options
+from tidewatt.sdk.command import as_handle, is_plain
 from tidewatt.sdk.functions import Handle
 from tidewatt.sdk.load import load, parse_arguments
 
@@ -20,7 +21,8 @@ from tidewatt.sdk.load import load, parse_arguments
 class Wanted:
     """The words of the command line, as they were typed."""
 
-    target: str
+    target: list[str]
+    """A file, with a function of it or not; or a command, word by word."""
     arguments: list[str] = field(default_factory=list[str])
     deadline: str | None = None
     length: str | None = None
@@ -52,11 +54,10 @@ def parse(wanted: Wanted) -> Request:
     length_s = None if wanted.length is None else parse_span("--length", wanted.length)
     workers = None if wanted.workers is None else WorkerRange.parse(wanted.workers)
     start_at = None if wanted.start is None else parse_start(wanted.start)
-    arguments = parse_arguments(wanted.arguments)
-    path, handle = _load(wanted.target)
+    path, handle, arguments = _found(wanted)
     return Request(
         handle,
-        handle.bind([], arguments),
+        arguments,
         Options(
             deadline_s=deadline_s,
             length_s=length_s,
@@ -112,6 +113,29 @@ def parse_span(option: str, text: str) -> float:
     if seconds <= 0:
         raise UsageError(f"{option} {text!r}", "a duration above zero", f"write for example {option} 6h")
     return seconds
+
+
+def _found(wanted: Wanted) -> tuple[Path | None, Handle[Any, Any], dict[str, Any]]:
+    """The source to keep, if any, the function to call, and its arguments."""
+    target, *rest = wanted.target
+    if is_plain(wanted.target):
+        if wanted.arguments:
+            raise UsageError(
+                f"--arg for the command {target}",
+                "its own arguments after it",
+                f"write -- {target} ARGUMENTS",
+            )
+        handle, arguments = as_handle(wanted.target)
+        return None, handle, arguments
+    if rest:
+        raise UsageError(
+            f"{target} and then {' '.join(rest)}",
+            "arguments of a function by name",
+            "write them as --arg name=value",
+        )
+    named = parse_arguments(wanted.arguments)
+    path, handle = _load(target)
+    return path, handle, handle.bind([], named)
 
 
 def _load(target: str) -> tuple[Path, Handle[Any, Any]]:

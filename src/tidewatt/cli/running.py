@@ -144,7 +144,7 @@ def _interrupted(client: Client, job: Job, manner: Manner) -> int:
     job = client.job(job.id)
     if job.state in ENDED:
         typer.echo(f"\nInterrupted, but {job.id} had already {job.state}.", err=True)
-    elif manner.suspend and (job.function.kind is Kind.TRAINING or job.state not in ACTIVE):
+    elif manner.suspend and (job.function.kind is not Kind.FUNCTION or job.state not in ACTIVE):
         client.hold(job.id)
         typer.echo(f"\nInterrupted: {job.id} writes a checkpoint and rests ...", err=True)
         for _ in client.follow(job.id):

@@ -1,4 +1,4 @@
-"""The commands that take a function: run and plan."""
+"""The commands that take a function or a command: run and plan."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,8 @@ from tidewatt.cli import options
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(
-        epilog="Example:  [bold]tidewatt run train.py --arg epochs=40 --deadline 24h --zone DE[/bold]"
+        epilog="Example:  [bold]tidewatt run train.py --arg epochs=40 --deadline 24h --zone DE[/bold]  or  "
+        "[bold]tidewatt run --deadline 6h --length 2h --zone DE -- ./train.sh --epochs 3[/bold]"
     )(run)
     app.command(epilog="Example:  [bold]tidewatt plan train.py --deadline 24h --length 3h --zone DE[/bold]")(
         plan
@@ -19,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(  # noqa: PLR0913 - each is an option of the command
-    file: options.Target,
+    target: options.Target,
     *,
     arg: options.Arg = None,
     deadline: options.Deadline = None,
@@ -51,17 +52,18 @@ def run(  # noqa: PLR0913 - each is an option of the command
     ] = "continue",
     home: options.Home = None,
 ) -> None:
-    """Submit a function and follow it to its receipt.
+    """Submit a function, a script or a command and follow it to its receipt.
 
     The job is durable before anything runs. Closing the terminal, killing
     everything or losing power delays it and loses nothing: `tidewatt jobs`
-    finds it again.
+    finds it again. A training goes on from its last checkpoint; a command,
+    which has none, is begun anew.
     """
     from tidewatt.cli.request import Wanted  # noqa: PLC0415 - keeps `--help` quick
     from tidewatt.cli.running import Manner, run_job  # noqa: PLC0415 - the same
 
     wanted = Wanted(
-        target=file,
+        target=target,
         arguments=arg or [],
         deadline=deadline,
         length=length,
@@ -77,7 +79,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
 
 
 def plan(  # noqa: PLR0913 - each is an option of the command
-    file: options.Target,
+    target: options.Target,
     *,
     arg: options.Arg = None,
     deadline: options.Deadline = None,
@@ -90,12 +92,12 @@ def plan(  # noqa: PLR0913 - each is an option of the command
     json: options.Json = False,
     home: options.Home = None,
 ) -> None:
-    """Say when, where and on how many workers a function would run; nothing runs, nothing is written."""
+    """Say when, where and on how many workers a job would run; nothing runs, nothing is written."""
     from tidewatt.cli.planning import show_plan  # noqa: PLC0415 - keeps `--help` quick
     from tidewatt.cli.request import Wanted  # noqa: PLC0415 - the same
 
     wanted = Wanted(
-        target=file,
+        target=target,
         arguments=arg or [],
         deadline=deadline,
         length=length,

@@ -40,7 +40,7 @@ class Actor:
             self._start(job, wanted, snapshot)
         elif (
             job.state is State.RUNNING
-            and job.function.kind is Kind.TRAINING
+            and job.function.kind is not Kind.FUNCTION
             and not self._in_place(job, wanted)
         ):
             stays_until = self._stays_until(job)
@@ -65,6 +65,7 @@ class Actor:
         if job.state in ACTIVE:
             self._engine.kill(job.id)
         else:
+            self._engine.kill(job.id)
             at, wall = self._clock.now(), self._clock.wall()
             self._store.move(job.id, job.state, State.CANCELLED, at=at, wall=wall, ended_at=at)
 

@@ -21,6 +21,8 @@ from tidewatt.policy.names import Policy
 from tidewatt.policy.room import windows
 from tidewatt.ports import Clock, Engine, EngineEvent, Exited, Feed, Grid, Meter, Rung, Store
 
+_RESTING_S = 60.0
+"""Real seconds between two looks while all that there is has been put aside, and is kept in memory."""
 _BREATH_S = 0.02
 """Real seconds between two decisions that only the passing of time asks for: in a replay hours go by fast."""
 
@@ -105,7 +107,7 @@ class Loop:
                 self._end_if_stuck(job)
                 self._actor.enforce(job)
         self._teller.tell(self._store.jobs(open_only=True), self._agenda.plan, everything=decide)
-        return bool(jobs)
+        return bool(jobs) or self._engine.resting
 
     def _take(self, event: EngineEvent) -> None:
         """Record what the engine tells."""
@@ -130,7 +132,7 @@ class Loop:
     def _timeout(self, jobs: list[Job], patience_s: float) -> float:
         """Real seconds until something is due even if nothing happens."""
         if not jobs:
-            return patience_s
+            return max(patience_s, _RESTING_S) if self._engine.resting else patience_s
         due = (self._decide_at - self._clock.now()) / self._clock.speed
         if any(job.state in ACTIVE for job in jobs):
             due = min(due, self._sample_at - self._clock.wall())

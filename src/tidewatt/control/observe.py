@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tidewatt.control.foresight import Foresight, Prospect
 from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.job import Attempt, Job
-from tidewatt.domain.lifecycle import ACTIVE, ENDED, Wish
+from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.signal import Forecast, Signal
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
@@ -14,7 +14,7 @@ from tidewatt.domain.units import DAY_S, HOUR_S
 from tidewatt.errors import SignalMissing
 from tidewatt.forecast.gaps import fill
 from tidewatt.policy import profile as profiles
-from tidewatt.policy.profile import Extent
+from tidewatt.policy.profile import Extent, Profile
 from tidewatt.ports import Clock, Grid, Store
 
 Sites = Callable[[], tuple[Site, ...]]
@@ -34,7 +34,7 @@ class Lineage:
     """What an earlier job of the same function, code and arguments says of a new one."""
 
     profile: profiles.Profile
-    steps_total: int | None
+    steps_total: float | None
     margin: float = 1.0
     """How much longer than this nine of ten of them took at most."""
 
@@ -118,14 +118,9 @@ class Observer:
     def _view(self, job: Job) -> JobView:
         function = job.function
         attempts = self._store.attempts(job.id)
-        profile, steps_total, margin = profiles.learn(attempts), job.steps_total, 1.0
-        if not profile.steps_per_s:
-            lineage = self._lineage(job)
-            steps_total, margin = steps_total or lineage.steps_total, lineage.margin
-            startup = profile if profile.startup_seen else lineage.profile
-            profile = replace(startup, steps_per_s=lineage.profile.steps_per_s)
         current = attempts[-1] if attempts and job.state in ACTIVE else None
-        steps_done = max(job.steps_done, (current.last_step or 0) if current else 0)
+        profile, extent, margin = self._known(job, attempts, current)
+        kept = function.kind is Kind.COMMAND and attempts and (current or job.state is State.SUSPENDED)
         deadline_at = job.submission.deadline_at
         time_left_s = float("inf") if deadline_at is None else deadline_at - self._clock.now()
         return JobView(
@@ -134,20 +129,39 @@ class Observer:
             deadline_at=deadline_at,
             least=function.workers.least,
             most=function.workers.most,
-            zones=function.zones,
+            zones=(attempts[-1].zone,) if kept else function.zones,  # its memory is there
             home_zone=job.submission.home_zone,
             cpus_per_worker=function.cpus,
-            suspendable=function.kind is Kind.TRAINING,
-            remaining=profiles.remaining(
-                function, profile, Extent(steps_total, steps_done), self._clock.speed, time_left_s, margin
-            ),
+            suspendable=function.kind is not Kind.FUNCTION,
+            remaining=profiles.remaining(function, profile, extent, self._clock.speed, time_left_s, margin),
             speedup=profile.speedup(function.workers.most),
             safe_speedup=profile.safe_speedup(function.workers.most),
             watts=_watts(function),
-            restart_s=profile.startup_s * self._clock.speed,
+            restart_s=0.0 if kept else profile.startup_s * self._clock.speed,
             running_on=current.site if current else None,
             running_workers=current.workers if current else 0,
         )
+
+    def _known(
+        self, job: Job, attempts: Sequence[Attempt], current: Attempt | None
+    ) -> tuple[Profile, Extent, float]:
+        """What is known of a job's speed and extent, and how much longer its lineage took at most."""
+        profile, declared_s = profiles.learn(attempts), job.function.length_s
+        if job.function.kind is Kind.COMMAND:
+            lineage = self._lineage(job)
+            started = profile if profile.startup_seen else lineage.profile
+            total_s = lineage.steps_total if declared_s is None else declared_s / self._clock.speed
+            extent = Extent(total_s, profiles.ran_s(attempts, self._clock.wall()))
+            return profiles.by_the_second(started), extent, lineage.margin
+        total: float | None = job.steps_total
+        margin = 1.0
+        if not profile.steps_per_s:
+            lineage = self._lineage(job)
+            total, margin = total or lineage.steps_total, lineage.margin
+            startup = profile if profile.startup_seen else lineage.profile
+            profile = replace(startup, steps_per_s=lineage.profile.steps_per_s)
+        done = max(job.steps_done, (current.last_step or 0) if current else 0)
+        return profile, Extent(total, done), margin
 
     def _lineage(self, job: Job) -> Lineage:
         if job.id not in self._lineages:
@@ -163,7 +177,9 @@ class Observer:
                 continue
             attempts: list[Attempt] = self._store.attempts(earlier.id)
             learned = profiles.learn(attempts)
-            if learned.steps_per_s:
+            if job.function.kind is Kind.COMMAND and earlier.state is State.SUCCEEDED:
+                found.append(Lineage(profiles.by_the_second(learned), profiles.ran_s(attempts, 0.0)))
+            elif learned.steps_per_s:
                 found.append(Lineage(learned, earlier.steps_total))
             if len(found) == _MOST_FOREBEARS:
                 break

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Attempt, Job
 from tidewatt.domain.lifecycle import ACTIVE, State, Wish
 from tidewatt.errors import StaleToken
@@ -78,7 +79,8 @@ class Recorder:
         for instants in (self._forked, self._first_report):
             instants.pop((event.job_id, event.token), None)
         self._store.update_attempt(replace(attempt, ended_at=at, ended_wall=wall, outcome=event.outcome))
-        rest = State.SUSPENDED if job.checkpoint else State.QUEUED
+        kept = job.function.kind is Kind.COMMAND and event.outcome == "suspended"
+        rest = State.SUSPENDED if job.checkpoint or kept else State.QUEUED
         detail = (event.error or "").strip().rpartition("\n")[2]
         match event.outcome:
             case "succeeded":

@@ -12,6 +12,8 @@ class Kind(StrEnum):
 
     FUNCTION = "function"
     """Runs through once started."""
+    COMMAND = "command"
+    """Runs on one worker once started, and can be paused with its memory kept, where it is."""
     TRAINING = "training"
     """Suspends, resumes and changes its worker count at any step."""
 

@@ -1,5 +1,6 @@
 """One submission of a function, and the tries at it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewatt.domain.function import FunctionSpec, Payload
@@ -119,6 +120,19 @@ class Attempt:
     ended_at: float | None = None
     ended_wall: float | None = None
     outcome: str | None = None
+
+
+def unbroken(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """The newest attempts at a command that are one run of it: it was paused between, and lost nothing.
+
+    Empty if the newest was lost or failed: the command has to be begun anew.
+    """
+    first = len(attempts)
+    if attempts and attempts[-1].outcome not in {"lost", "failed"}:
+        first -= 1
+        while first and attempts[first - 1].outcome == "suspended":
+            first -= 1
+    return attempts[first:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

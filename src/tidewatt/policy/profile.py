@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewatt.domain.function import FunctionSpec
-from tidewatt.domain.job import Attempt
+from tidewatt.domain.job import Attempt, unbroken
 from tidewatt.domain.snapshot import Remaining
 
 _EFFICIENCY = 0.9
@@ -64,8 +64,19 @@ class Profile:
 class Extent:
     """Steps in all, if the job or its lineage has said so, and steps that need not be done again."""
 
-    total: int | None
-    done: int
+    total: float | None
+    done: float
+
+
+def ran_s(attempts: Sequence[Attempt], wall: float) -> float:
+    """Real seconds that a command has run since it was begun anew, by ``wall`` at the latest."""
+    ends = ((a, wall if a.ended_wall is None else a.ended_wall) for a in unbroken(attempts))
+    return sum(ended_wall - attempt.started_wall for attempt, ended_wall in ends)
+
+
+def by_the_second(profile: Profile) -> Profile:
+    """The profile of a command, of which nothing is seen but that time goes by: each second is a step."""
+    return Profile({1: 1.0}, profile.startup_s, profile.startup_seen)
 
 
 def learn(attempts: Sequence[Attempt]) -> Profile:

@@ -70,7 +70,17 @@ class Done(msgspec.Struct, tag=True, frozen=True):
 
 
 class Suspend(msgspec.Struct, tag=True, frozen=True):
-    """To a worker: write a checkpoint at the next step and leave."""
+    """To a worker: write a checkpoint at the next step and leave; a command stands still instead."""
 
 
-Message = Fork | Forked | Refused | Reaped | Report | Saved | Done | Suspend
+class Paused(msgspec.Struct, tag=True, frozen=True):
+    """From the worker of a command: the command stands still and keeps its memory."""
+
+
+class Proceed(msgspec.Struct, tag=True, frozen=True):
+    """To the worker of a command that stands still: let it go on, as this attempt."""
+
+    token: int
+
+
+Message = Fork | Forked | Refused | Reaped | Report | Saved | Done | Suspend | Paused | Proceed

@@ -1,14 +1,14 @@
 """A worker's side of the talk with its supervisor."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import SupportsFloat
 
 from tidewatt.domain.ledger import Phase
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import Written
-from tidewatt.runtime.messages import Done, Report, Saved, Suspend
+from tidewatt.runtime.messages import Done, Paused, Proceed, Report, Saved, Suspend
 
 _REPORT_EVERY_S = 0.1
 
@@ -16,8 +16,10 @@ _REPORT_EVERY_S = 0.1
 class Reporter:
     """Counts processor time by phase, tells how far the worker is, and hears when it is to leave."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, token: int = 0) -> None:
         self._channel = channel
+        self.token = token
+        """The attempt that the work belongs to; a command that was paused goes on as another one."""
         self._phase = Phase.COLD_START
         self._since = time.process_time()
         self._cpu_s: dict[Phase, float] = {Phase.COLD_START: self._since}
@@ -60,6 +62,32 @@ class Reporter:
             messages = self._channel.receive()
             self._suspend = self._channel.closed or any(isinstance(m, Suspend) for m in messages)
         return self._suspend
+
+    def fileno(self) -> int:
+        """For selectors: readable when there is something to be heard."""
+        return self._channel.fileno()
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody is left to be told anything."""
+        return self._channel.closed
+
+    def told(self) -> Iterator[Suspend | Proceed]:
+        """What a command is asked to do."""
+        for message in self._channel.receive():
+            if isinstance(message, Suspend | Proceed):
+                yield message
+
+    def begin(self, token: int | None = None) -> None:
+        """Tell that the work begins, or that it goes on as another attempt."""
+        self.token = token if token is not None else self.token
+        self.enter(Phase.COMPUTE)
+        self._channel.send(Report(self._phase, dict(self._cpu_s), 0))
+
+    def paused(self) -> None:
+        """Tell that the work stands still."""
+        self.phases()
+        self._channel.send(Paused())
 
     def progress(self, step: int, total: int | None, loss: SupportsFloat | None) -> None:
         """Tell how far the job is; most calls say nothing, so that a fast loop is not held up."""

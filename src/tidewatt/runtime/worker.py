@@ -14,7 +14,7 @@ import cloudpickle
 import msgspec
 
 from tidewatt.domain.function import Kind
-from tidewatt.domain.ledger import Phase
+from tidewatt.errors import CommandFailed
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import write_atomically
@@ -39,18 +39,21 @@ def main(order: Order, rank: int, channel: Channel, trainer: str) -> int:
     _redirect_output(folder, order.token, rank)
     _limit_memory(order.function.memory_bytes)
     random.seed(0)
-    reporter = Reporter(channel)
+    reporter = Reporter(channel, order.token)
     try:
         value = _call(order, rank, reporter, trainer)
     except Suspended:
         reporter.done("suspended")
+    except CommandFailed as error:
+        reporter.done("failed", error=str(error))
+        return FAILED
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises ends the attempt
         shown = _traceback(error)
         sys.stderr.write(shown)
         reporter.done("failed", error=shown)
         return FAILED
     else:
-        reporter.done("succeeded", result=_save_result(folder, order.token, value) if rank == 0 else None)
+        reporter.done("succeeded", result=_save_result(folder, reporter.token, value) if rank == 0 else None)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -60,9 +63,10 @@ def main(order: Order, rank: int, channel: Channel, trainer: str) -> int:
 def _call(order: Order, rank: int, reporter: Reporter, trainer: str) -> object:
     body, arguments = load(Path(order.folder), order.payload)
     if order.function.kind is Kind.FUNCTION:
-        reporter.enter(Phase.COMPUTE)
-        reporter.progress(0, None, None)
+        reporter.begin()
         return body(**arguments)
+    if order.function.kind is Kind.COMMAND:
+        return body(reporter, **arguments)
     module, _, attribute = trainer.partition(":")
     make: MakeRun = getattr(importlib.import_module(module), attribute)
     return body(make(order, rank, reporter), **arguments)

@@ -1,7 +1,6 @@
 """The preloaded process that workers are forked from: never runs an op, never trains."""
 
 import argparse
-import ctypes
 import gc
 import importlib
 import json
@@ -9,7 +8,6 @@ import os
 import select
 import signal
 import socket
-import sys
 from contextlib import suppress
 
 import psutil
@@ -17,10 +15,9 @@ import psutil
 from tidewatt.ports import Order
 from tidewatt.runtime import worker
 from tidewatt.runtime.channel import Channel
+from tidewatt.runtime.child import die_with_parent
 from tidewatt.runtime.messages import Fork, Forked, Reaped, Refused
 from tidewatt.runtime.payload import importable
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Zygote:
@@ -86,15 +83,6 @@ class Zygote:
                 self._children.discard(pid)
                 cpu_s = usage.ru_utime + usage.ru_stime
                 self._channel.send(Reaped(pid, os.waitstatus_to_exitcode(status), cpu_s))
-
-
-def die_with_parent() -> None:
-    """On Linux, have the kernel kill this process when its parent ends, however it ends."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before the kernel was told
-            os._exit(1)
 
 
 def preload(modules: list[str]) -> None:

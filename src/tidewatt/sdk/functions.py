@@ -31,7 +31,7 @@ class Handle(Generic[P, R]):
     def parameters(self) -> dict[str, inspect.Parameter]:
         """The parameters that a submission fills; a training's ``run`` is not one of them."""
         parameters = dict(inspect.signature(self.body).parameters)
-        if self.spec.kind is Kind.TRAINING:
+        if self.spec.kind is not Kind.FUNCTION:
             if not parameters:
                 raise UsageError(
                     f"training {self.spec.name} without a parameter",

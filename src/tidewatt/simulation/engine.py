@@ -173,6 +173,11 @@ class SimulatedEngine:
         """Nothing survives a simulated supervisor."""
         return [Exited(job_id=attempt.job_id, token=attempt.token, outcome="lost")]
 
+    @property
+    def resting(self) -> bool:
+        """Nothing is kept in memory: a simulated job resumes from what it saved."""
+        return False
+
     def close(self) -> None:
         """Forget everything."""
         self._running.clear()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidewatt.adapters.engines.nursery import Nursery
-from tidewatt.adapters.engines.processes import cpu_seconds, end_all, kill_group
+from tidewatt.adapters.engines.processes import end_all, kill_group, tree_cpu_seconds
 from tidewatt.domain.job import Attempt
 from tidewatt.domain.ledger import Phase
 from tidewatt.ports import (
@@ -23,7 +23,18 @@ from tidewatt.ports import (
 )
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import newest_of, sweep
-from tidewatt.runtime.messages import Done, Forked, Message, Reaped, Refused, Report, Saved, Suspend
+from tidewatt.runtime.messages import (
+    Done,
+    Forked,
+    Message,
+    Paused,
+    Proceed,
+    Reaped,
+    Refused,
+    Report,
+    Saved,
+    Suspend,
+)
 from tidewatt.runtime.worker import result_name
 
 
@@ -37,6 +48,8 @@ class _Worker:
     phase: Phase = Phase.COLD_START
     reported: dict[Phase, float] = field(default_factory=dict[Phase, float])
     cpu_s: float = 0.0
+    before: dict[Phase, float] = field(default_factory=dict[Phase, float])
+    """Processor seconds that were charged to earlier attempts; only a paused command goes on as another."""
     done: Done | None = None
     ended: bool = False
 
@@ -59,7 +72,10 @@ class LocalEngine:
         self._warm_s = warm_s
         """The zygote is let go when nothing runs and nothing is due for longer than this."""
         self._teams: dict[str, _Team] = {}
+        self._resting: dict[str, _Team] = {}
+        """Commands that stand still and keep their memory, by job."""
         self._ended: list[_Team] = []
+        self._left: list[WorkerUsage] = []
         self._selector = selectors.DefaultSelector()
         self._told: list[EngineEvent] = []
         self._visitors: Callable[[], bool] | None = None
@@ -70,10 +86,15 @@ class LocalEngine:
         self._visitors = visit
 
     def start(self, order: Order) -> None:
-        """Ask for all workers of an attempt."""
+        """Ask for all workers of an attempt; a command that stands still goes on."""
         if self._nursery.gone:
             self._lose_all()
             self._settle_all()
+        rested = self._resting.pop(order.job_id, None)
+        if rested is not None:
+            self._teams[order.job_id] = _Team(order, rested.workers)
+            rested.workers[0].channel.send(Proceed(order.token))
+            return
         team = _Team(order, [])
         self._teams[order.job_id] = team
         for rank in range(order.workers):
@@ -84,13 +105,16 @@ class LocalEngine:
         self._watch_nursery()
 
     def suspend(self, job_id: str) -> None:
-        """Ask worker 0 to leave; it tells the others at the end of the step."""
+        """Ask worker 0 to leave, which tells the others at the end of the step; a command stands still."""
         team = self._teams.get(job_id)
         if team is not None:
             team.workers[0].channel.send(Suspend())
 
     def kill(self, job_id: str, why: str = "") -> None:
-        """End all workers of an attempt at once."""
+        """End all workers of an attempt at once, or what is left of one that stands still."""
+        rested = self._resting.pop(job_id, None)
+        if rested is not None:
+            self._dismiss(rested)
         team = self._teams.get(job_id)
         if team is not None:
             team.killed_for = team.killed_for or why
@@ -98,7 +122,7 @@ class LocalEngine:
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
         """Events, as soon as there are any, or none after so many seconds."""
-        if not self._teams and timeout_s > self._warm_s:
+        if not self._teams and not self._resting and timeout_s > self._warm_s:
             self._release_nursery()
         if not self._told:
             self._selector.select(timeout_s)
@@ -109,9 +133,10 @@ class LocalEngine:
     def usage(self) -> EngineUsage:
         """What has been used; an attempt that ended is part of it once more, then forgotten."""
         ended, self._ended = self._ended, []
+        left, self._left = self._left, []
         times = os.times()
         return EngineUsage(
-            attempts=tuple(_usage(team) for team in (*ended, *self._teams.values())),
+            attempts=(*left, *(_usage(team) for team in (*ended, *self._teams.values()))),
             pool_cpu_s=self._nursery.cpu_s(),
             platform_cpu_s=times.user + times.system,
         )
@@ -140,8 +165,15 @@ class LocalEngine:
             )
         return [*told, Exited(job_id=job_id, token=token, outcome="lost")]
 
+    @property
+    def resting(self) -> bool:
+        """Whether any command stands still and keeps its memory."""
+        return bool(self._resting)
+
     def close(self) -> None:
         """End all workers and the zygote."""
+        for job_id in tuple(self._resting):
+            self.kill(job_id)
         for team in self._teams.values():
             self._kill(team)
         self._nursery.discard()
@@ -163,6 +195,8 @@ class LocalEngine:
             for rank, worker in enumerate(team.workers):
                 for message in worker.channel.receive() if not worker.ended else ():
                     self._from_worker(team, rank, worker, message)
+        for team in self._resting.values():
+            team.workers[0].channel.receive()
         for message in self._nursery.receive():
             self._from_zygote(message)
         if self._nursery.gone:
@@ -203,6 +237,11 @@ class LocalEngine:
                         error=message.error,
                     )
                 )
+            case Paused():
+                self._left.append(_usage(team))
+                worker.before = _charged(worker)
+                self._resting[job_id] = self._teams.pop(job_id)
+                self._told.append(Exited(job_id=job_id, token=token, outcome="suspended"))
             case Done():
                 worker.done = message
             case _:
@@ -221,12 +260,18 @@ class LocalEngine:
                 self._nursery.be_plain()
                 self._lose_all()
             case Reaped():
-                for team in self._teams.values():
-                    for rank, worker in enumerate(team.workers):
-                        if worker.pid == message.pid and not worker.ended:
-                            self._end(team, rank, message.cpu_s)
+                self._reaped(message)
             case _:
                 pass
+
+    def _reaped(self, message: Reaped) -> None:
+        for team in self._teams.values():
+            for rank, worker in enumerate(team.workers):
+                if worker.pid == message.pid and not worker.ended:
+                    self._end(team, rank, message.cpu_s)
+        for job_id, team in tuple(self._resting.items()):
+            if team.workers[0].pid == message.pid:
+                self._dismiss(self._resting.pop(job_id))
 
     def _end(self, team: _Team, rank: int, cpu_s: float) -> None:
         worker = team.workers[rank]
@@ -240,6 +285,8 @@ class LocalEngine:
     def _lose_all(self) -> None:
         """The zygote is gone, and with it, by the kernel's hand, all of its workers: make sure of it."""
         self._release_nursery()
+        for job_id in tuple(self._resting):
+            self._dismiss(self._resting.pop(job_id))
         for team in self._teams.values():
             end_all((w.pid, w.started) for w in team.workers if w.pid is not None and not w.ended)
             for rank, worker in enumerate(team.workers):
@@ -257,6 +304,13 @@ class LocalEngine:
         for worker in team.workers:
             if worker.pid is not None and not worker.ended:
                 kill_group(worker.pid)
+
+    def _dismiss(self, team: _Team) -> None:
+        """Let go of a command that stood still: whatever it kept is lost."""
+        worker = team.workers[0]
+        end_all([(worker.pid, worker.started)] if worker.pid is not None else [])
+        self._selector.unregister(worker.channel)
+        worker.channel.close()
 
     def _settle(self, team: _Team) -> None:
         """Tell when all workers exist, and when all have ended; one that dies takes the others along."""
@@ -292,17 +346,12 @@ def _exit(team: _Team) -> Exited:
 
 
 def _usage(team: _Team) -> WorkerUsage:
-    """Processor seconds of an attempt; what was not reported yet belongs to the present phase."""
+    """Processor seconds of an attempt."""
     by_phase: dict[Phase, float] = {}
     for worker in team.workers:
-        if worker.pid is not None and not worker.ended:
-            worker.cpu_s = max(worker.cpu_s, cpu_seconds(worker.pid) or 0.0)
-        reported = sum(worker.reported.values())
-        scale = min(1.0, worker.cpu_s / reported) if reported else 0.0
-        for phase, cpu_s in worker.reported.items():
-            by_phase[phase] = by_phase.get(phase, 0.0) + cpu_s * scale
-        rest = max(0.0, worker.cpu_s - reported)
-        by_phase[worker.phase] = by_phase.get(worker.phase, 0.0) + rest
+        for phase, cpu_s in _charged(worker).items():
+            spent = max(0.0, cpu_s - worker.before.get(phase, 0.0))
+            by_phase[phase] = by_phase.get(phase, 0.0) + spent
     order = team.order
     return WorkerUsage(
         job_id=order.job_id,
@@ -313,3 +362,14 @@ def _usage(team: _Team) -> WorkerUsage:
         phase=team.workers[0].phase,
         cpu_s=by_phase,
     )
+
+
+def _charged(worker: _Worker) -> dict[Phase, float]:
+    """Processor seconds of a worker since it began; what was not reported yet is of the present phase."""
+    if worker.pid is not None and not worker.ended:
+        worker.cpu_s = max(worker.cpu_s, tree_cpu_seconds(worker.pid) or 0.0)
+    reported = sum(worker.reported.values())
+    scale = min(1.0, worker.cpu_s / reported) if reported else 0.0
+    found = {phase: cpu_s * scale for phase, cpu_s in worker.reported.items()}
+    found[worker.phase] = found.get(worker.phase, 0.0) + max(0.0, worker.cpu_s - reported)
+    return found

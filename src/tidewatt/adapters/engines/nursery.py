@@ -11,16 +11,10 @@ from contextlib import suppress
 from tidewatt.adapters.engines.processes import cpu_seconds
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
+from tidewatt.runtime.child import ONE_THREAD
 from tidewatt.runtime.messages import Fork, Message
 
 _PRELOAD = ("numpy", "torch", "torch._dynamo", "torch.utils.data", "torch.distributed")
-_ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, and with it pandas, would start one
-}
-"""What keeps libraries from starting threads as they are loaded: a process with threads must not fork."""
 _CLOSE_PATIENCE_S = 10.0
 
 
@@ -85,5 +79,5 @@ class Nursery:
                 command,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **ONE_THREAD},
             )

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import psutil
 
+from tidewatt.runtime.child import children
+
 _PATIENCE_S = 10.0
 
 
@@ -19,6 +21,20 @@ def cpu_seconds(pid: int) -> float | None:
     return times.user + times.system
 
 
+def tree_cpu_seconds(pid: int) -> float | None:
+    """The same, with all that it has started and that they have, ended ones included; None if it is gone.
+
+    What ends while this is read is missed until the next time, and never counted twice.
+    """
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return None
+    ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    alive = sum(tree_cpu_seconds(child) or 0.0 for child in children(pid))
+    return float(times.user + times.system + ended + alive)
+
+
 def kill_group(pid: int) -> None:
     """End a worker together with whatever it started."""
     with suppress(ProcessLookupError, PermissionError):
@@ -28,12 +44,28 @@ def kill_group(pid: int) -> None:
 
 
 def end_all(processes: Iterable[tuple[int, float]]) -> None:
-    """End those processes that are still the ones meant, and wait until they are gone."""
-    alive: list[psutil.Process] = []
+    """End those processes that are still the ones meant, with what they started, and see them gone."""
+    ending: list[psutil.Process] = []
     for pid, started in processes:
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            if process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE:
-                alive.append(process)
-                kill_group(pid)
-    psutil.wait_procs(alive, timeout=_PATIENCE_S)
+        group = _group(pid, started)
+        if group:
+            kill_group(pid)
+        ending += group
+    psutil.wait_procs(ending, timeout=_PATIENCE_S)
+
+
+def _group(leader: int, started: float) -> list[psutil.Process]:
+    """What lives of the group that a process leads or led, empty if its number belongs to another by now.
+
+    A number is not given to a new process while any member of its group is alive.
+    """
+    with suppress(psutil.NoSuchProcess):
+        if psutil.Process(leader).create_time() != started:
+            return []
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            ours = process.pid == leader or os.getpgid(process.pid) == leader
+            if ours and process.create_time() >= started and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found

@@ -1,0 +1,48 @@
+"""What a process needs that is started by another one, and must not outlive it."""
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, and with it pandas, would start one
+}
+"""What keeps libraries from starting threads as they are loaded: a process with threads must not fork."""
+
+
+def children(pid: int) -> list[int]:
+    """Live processes that a process has started."""
+    found: list[int] = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    except OSError:  # it is gone, or this kernel does not tell
+        with suppress(psutil.NoSuchProcess):
+            return [child.pid for child in psutil.Process(pid).children()]
+    return found
+
+
+def signal_tree(pid: int, number: signal.Signals) -> None:
+    """Signal a process and all that it has started, itself first: what is stopped starts nothing more."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+    for child in children(pid):
+        signal_tree(child, number)
+
+
+def die_with_parent() -> None:
+    """On Linux, have the kernel kill this process when its parent ends, however it ends."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the kernel was told
+            os._exit(1)
