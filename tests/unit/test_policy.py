@@ -178,3 +178,11 @@ def test_of_constraints_that_contradict_each_other_nothing_is_planned_and_it_is_
     assert "no site lies in a zone that it allows" in plan.note("job")
     with pytest.raises(ResidencyRefused):
         admission.check(nowhere, "job")
+
+
+@pytest.mark.parametrize(("move_j", "site"), [(0.0, "fr"), (3.6e6, "de")])
+def test_a_job_moves_to_a_cleaner_zone_only_for_more_than_the_move_takes(move_j: float, site: str) -> None:
+    sites = (Site("de", "DE", 4), Site("fr", "FR", 4))
+    job = replace(a_job(2, 4, running=("de", 1)), kept_on="de", move_j=move_j)
+    plan = cheapest.decide(a_world(job, sites=sites, DE=[110] * 4, FR=[100] * 4))
+    assert {assignment.site for assignment in plan.assignments} == {site}

@@ -160,3 +160,15 @@ def test_what_is_foreseen_otherwise_comes_from_the_past() -> None:
     assert issued is not None
     assert max(w.mean for w in issued.windows) == pytest.approx(100)
     assert by(Hourly(), grid)("DE", START, HOUR_S) is None
+
+
+def test_a_move_takes_network_energy_where_it_leads_to() -> None:
+    sites = (Site("de", "DE", 8), Site("fr", "FR", 8))
+    grid = Given(DE=[10, 900] + [900] * 60, FR=[900, 20] + [900] * 60)
+    free, costly = (
+        play(replace(a_scenario(job(2), sites=sites), move_j=joules), grid, "cheapest-windows").outcomes[0]
+        for joules in (0.0, 360_000.0)
+    )
+    assert free.carbon_g == pytest.approx(10 + 20)
+    assert costly.carbon_g == pytest.approx(free.carbon_g + 0.1 * 20)
+    assert costly.energy_kwh == pytest.approx(free.energy_kwh + 0.1)

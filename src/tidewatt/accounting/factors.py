@@ -37,6 +37,16 @@ PUE = Factor(
     "its own, under a desk",
     "2024",
 )
+NETWORK = Factor(
+    "network/between-sites/1",
+    0.001,
+    0.001,
+    0.06,
+    "kWh/GB",
+    "Cloud Carbon Footprint, networking coefficient for transfers between data centres; the most is the "
+    "internet as a whole in 2015 (Aslan et al., Journal of Industrial Ecology 2018)",
+    "2015 to 2024",
+)
 WUE = Factor(
     "wue/on-site/1",
     1.8,

@@ -65,6 +65,9 @@ def simulate(  # noqa: PLR0913 - typer wants every option in the signature
     ] = 0.9,
     startup: Annotated[str, typer.Option(metavar="TIME", help="From a start to its first step.")] = "30s",
     checkpoint: Annotated[str, typer.Option(metavar="TIME", help="To save and leave.")] = "10s",
+    state: Annotated[
+        str, typer.Option(metavar="SIZE", help="What a job takes along when it goes on in another zone.")
+    ] = "1 GB",
     mean_life: Annotated[
         str | None,
         typer.Option(
@@ -98,6 +101,7 @@ def simulate(  # noqa: PLR0913 - typer wants every option in the signature
             scaling=scaling,
             startup=startup,
             checkpoint=checkpoint,
+            state=state,
             mean_life=mean_life,
             seed=seed,
             watts=watts,

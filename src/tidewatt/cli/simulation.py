@@ -8,13 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from tidewatt import settings, wiring
+from tidewatt.accounting.factors import NETWORK
 from tidewatt.adapters.traces import read
 from tidewatt.cli import words
 from tidewatt.cli.request import parse_start
 from tidewatt.control.foresight import Prospect, by, day_ahead
 from tidewatt.domain.objective import parse
 from tidewatt.domain.trace import TracedJob
-from tidewatt.domain.units import HOUR_S, parse_duration
+from tidewatt.domain.units import HOUR_S, JOULES_PER_KWH, parse_bytes, parse_duration
 from tidewatt.errors import UsageError
 from tidewatt.forecast.names import METHODS, named
 from tidewatt.policy.names import DEFAULT, POLICIES
@@ -23,6 +24,8 @@ from tidewatt.report import simulation as page
 from tidewatt.simulation import foresight as foresights
 from tidewatt.simulation.compare import Comparison, compare
 from tidewatt.simulation.scenario import Scenario
+
+_GB = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Asked:
     scaling: float
     startup: str
     checkpoint: str
+    state: str
     mean_life: str | None
     seed: int
     watts: float
@@ -113,6 +117,7 @@ def _scenario(asked: Asked, zones: tuple[str, ...], jobs: tuple[TracedJob, ...],
         scaling=asked.scaling,
         startup_s=parse_duration(asked.startup),
         checkpoint_s=parse_duration(asked.checkpoint),
+        move_j=parse_bytes(asked.state) / _GB * NETWORK.value * JOULES_PER_KWH,
         mean_life_s=float("inf") if asked.mean_life is None else parse_duration(asked.mean_life),
         seed=asked.seed,
     )

@@ -23,11 +23,13 @@ class Prospect:
     """What a planner may know of the hours to come, and what it is to make small.
 
     Without ``tariffs``, and in zones of which they know nothing, the tariff of a site counts at every hour.
+    Bringing a job's state to another site takes ``move_j`` joules of network energy.
     """
 
     carbon: Foresight
     tariffs: Foresight | None = None
     objective: Objective = CARBON
+    move_j: float = 0.0
 
 
 def by(method: Method, grid: Grid) -> Foresight:

@@ -140,6 +140,8 @@ class Observer:
             restart_s=0.0 if kept else profile.startup_s * self._clock.speed,
             running_on=current.site if current else None,
             running_workers=current.workers if current else 0,
+            kept_on=attempts[-1].site if attempts and (current or job.checkpoint) else None,
+            move_j=self._prospect.move_j,
         )
 
     def _known(

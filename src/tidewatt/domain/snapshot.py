@@ -22,7 +22,8 @@ class JobView:
     ``speedup[i]`` is the expected throughput with ``i + 1`` workers over that with one,
     ``safe_speedup[i]`` what a deadline may depend on, and ``watts[i]`` the mean power drawn then, for
     every count up to ``most``. ``restart_s`` is what a stop and start costs, in seconds of the world's
-    clock. ``remaining`` is None until something is known of the job's length.
+    clock. ``remaining`` is None until something is known of the job's length. ``kept_on`` is the site where
+    its state lies, None if there is none yet; ``move_j`` is the network energy to bring it to another one.
     """
 
     id: str
@@ -41,6 +42,8 @@ class JobView:
     restart_s: float
     running_on: str | None = None
     running_workers: int = 0
+    kept_on: str | None = None
+    move_j: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

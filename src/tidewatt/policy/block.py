@@ -44,17 +44,17 @@ def cheapest_block(
             costs[place, count - job.least, 0] = _going_on(
                 work_s / speed, rates, full[place], span, market.lean
             )
-    best, least = int(costs.argmin()), float(costs.min())
-    if not np.isfinite(least):
+    if job.move_j:
+        costs += market.moving(job)[places][:, None, None] * prices[:, None, :]
+    best = int(costs.argmin())
+    if not np.isfinite(least := float(costs.min())):
         return None
-    site, step = best // (costs.shape[1] * len(span)), best // len(span) % costs.shape[1]
-    first = best % len(span)
-    count = job.least + step
-    carried_on = first == 0 and (int(places[site]), count) == (here, job.running_workers)
-    lasts = work_s / job.speedup[count - 1] + (0.0 if carried_on else job.restart_s)
-    final = min(int(np.searchsorted(span.ends, float(starts[first]) + lasts, side="left")), len(span) - 1)
-    windows = np.arange(first, final + 1)
-    schedule = span.filled(windows, np.full_like(windows, places[site]), np.full_like(windows, count))
+    site, step, first = (int(index) for index in np.unravel_index(best, costs.shape))
+    count, place = job.least + step, int(places[site])
+    carried_on = first == 0 and (place, count) == (here, job.running_workers)
+    ends_at = starts[first] + work_s / job.speedup[count - 1] + (0.0 if carried_on else job.restart_s)
+    windows = np.arange(first, min(int(np.searchsorted(span.ends, ends_at, side="left")) + 1, len(span)))
+    schedule = span.filled(windows, np.full_like(windows, place), np.full_like(windows, count))
     return Outlay(least, finishes=True), schedule
 
 

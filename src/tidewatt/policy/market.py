@@ -116,6 +116,14 @@ class Market:
         found: Floats = self._reserved * job.cpus_per_worker
         return found
 
+    def moving(self, job: JobView) -> Floats:
+        """Network energy to begin at each site of the snapshot, J; none where the state of the job lies."""
+        taken = np.zeros(len(self.snapshot.sites))
+        if job.kept_on in self._places:
+            taken[:] = job.move_j
+            taken[self._places[job.kept_on]] = 0.0
+        return taken
+
     def running_at(self, job: JobView) -> int:
         """The place of the site that a job runs on now, -1 if it does not run or the site is gone."""
         return -1 if job.running_on is None else self._places.get(job.running_on, -1)
@@ -199,10 +207,21 @@ def outlay(job: JobView, work_s: float, schedule: Schedule, market: Market) -> O
     price += market.reserved(job)[schedule.sites] * schedule.workers
     if not again[0]:
         price[0] *= 1 - market.lean
+    moving = _moving(job, schedule, market)
     last = int(np.searchsorted(done, work_s * (1 - _ENOUGH), side="left"))
     if last == done.size:
-        return Outlay(float((price * lengths).sum()), finishes=False)
+        return Outlay(float((price * lengths).sum() + moving.sum()), finishes=False)
     before = float(done[last - 1]) if last else 0.0
     busy = min(float(lengths[last]), float(started[last]) + (work_s - before) / float(speed[last]))
     cost = float((price[:last] * lengths[:last]).sum()) + float(price[last]) * busy
-    return Outlay(cost, finishes=True)
+    return Outlay(cost + float(moving[: last + 1].sum()), finishes=True)
+
+
+def _moving(job: JobView, schedule: Schedule, market: Market) -> Floats:
+    """For each entry of a schedule, what it costs to bring the job's state there first."""
+    joules = np.zeros(len(schedule))
+    if job.move_j:
+        joules[0] = market.moving(job)[schedule.sites[0]]
+        joules[1:] = np.where(np.diff(schedule.sites) != 0, job.move_j, 0.0)
+    costs: Floats = market.prices[schedule.sites, schedule.windows] * joules
+    return costs

@@ -68,13 +68,13 @@ def compare(
     tally = Tally(grid, scenario.sites, scenario.start_at, until)
     priced = [site for site in scenario.sites if prices is not None and site.zone in prices.zones()]
     paid = {site.name: Tally(prices, [site], scenario.start_at, until) for site in priced if prices}
-    bill = Bill(carbon=tally, prices=paid)
+    bill = Bill(carbon=tally, prices=paid, move_j=scenario.move_j)
     sites = {site.name: site for site in scenario.sites}
 
     def outcomes() -> Iterator[Outcome]:
         for name in policies:
             store = open_store()
-            manner = Manner(prospect=prospect(), metered=False)
+            manner = Manner(prospect=replace(prospect(), move_j=scenario.move_j), metered=False)
             world = SimulatedWorld(store, grid, scenario.sites, named(name), scenario.start_at, manner)
             world.play(scenario.arrivals())
             yield replace(measure(store, name, sites, bill, watts), refused=len(world.refused))

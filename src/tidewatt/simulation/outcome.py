@@ -1,14 +1,15 @@
 """What came of playing a scenario by one policy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from tidewatt.domain.job import Attempt, Job
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.site import Site
-from tidewatt.domain.units import HOUR_S
+from tidewatt.domain.units import HOUR_S, JOULES_PER_KWH
 from tidewatt.ports import Store
 from tidewatt.simulation.tally import Floats, Tally
 
@@ -47,6 +48,8 @@ class Bill:
 
     carbon: Tally
     prices: Mapping[str, Tally]
+    move_j: float = 0.0
+    """Network energy of bringing a job's state to another site, drawn where it comes to."""
 
 
 def measure(store: Store, policy: str, sites: Mapping[str, Site], bill: Bill, watts: float) -> Outcome:
@@ -78,6 +81,11 @@ def measure(store: Store, policy: str, sites: Mapping[str, Site], bill: Bill, wa
         )
         cost += float(paid.sum() + hours.sum() * site.rent)
         by_hour += _by_hour(start, end, cpus) * watts * site.pue / _KILO
+    moves = _moves(attempts.values())
+    for site in sites.values():
+        at = np.array([instant for place, instant in moves if place == site.name], dtype=np.float64)
+        operational_g += float(bill.carbon.each_watt(site.name, at, at + 1.0).sum()) * bill.move_j / site.pue
+    energy_kwh += len(moves) * bill.move_j / JOULES_PER_KWH
     ended = [job for job in jobs if job.state is State.SUCCEEDED]
     return Outcome(
         policy=policy,
@@ -107,6 +115,11 @@ def _stretches(
     ]
     start, end, cpus = np.array(rows, dtype=np.float64).reshape(-1, 3).T
     return start, end, cpus
+
+
+def _moves(attempts: Iterable[list[Attempt]]) -> list[tuple[str, float]]:
+    """Where to and when jobs went on at another site than before."""
+    return [(b.site, b.started_at) for each in attempts for a, b in pairwise(each) if a.site != b.site]
 
 
 def _by_hour(start: Floats, end: Floats, cpus: Floats) -> Floats:

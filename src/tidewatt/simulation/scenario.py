@@ -29,6 +29,8 @@ class Scenario:
     startup_s: float = 0.0
     checkpoint_s: float = 0.0
     checkpoint_every_s: float = 600.0
+    move_j: float = 0.0
+    """Network energy to bring a job's state to another site."""
     mean_life_s: float = float("inf")
     """In the mean an attempt dies after so long."""
     seed: int = 0
