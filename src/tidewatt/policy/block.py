@@ -46,10 +46,10 @@ def cheapest_block(
             )
     if job.move_j:
         costs += market.moving(job)[places][:, None, None] * prices[:, None, :]
-    best = int(costs.argmin())
     if not np.isfinite(least := float(costs.min())):
         return None
-    site, step, first = (int(index) for index in np.unravel_index(best, costs.shape))
+    site, rest = divmod(int(costs.argmin()), costs.shape[1] * len(span))
+    step, first = divmod(rest, len(span))
     count, place = job.least + step, int(places[site])
     carried_on = first == 0 and (place, count) == (here, job.running_workers)
     ends_at = starts[first] + work_s / job.speedup[count - 1] + (0.0 if carried_on else job.restart_s)
