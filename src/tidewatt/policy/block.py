@@ -26,6 +26,7 @@ def cheapest_block(
     paid = np.zeros((places.size, len(span) + 1))
     np.cumsum(prices * span.lengths, axis=1, out=paid[:, 1:])
     starts, here, reserved = span.starts, market.running_at(job), market.reserved(job)[places]
+    moved = market.moving(job)[places][:, None] * prices
     costs = np.full((places.size, most - job.least + 1, len(span)), np.inf)
     for count in range(job.least, most + 1):
         speed, watts = job.speedup[count - 1], job.watts[count - 1]
@@ -33,7 +34,7 @@ def cheapest_block(
         last = np.minimum(np.searchsorted(span.ends, ends, side="left"), len(span) - 1)
         into = ends - span.starts[last]
         cost = watts * (paid[:, last] + prices[:, last] * into - paid[:, :-1])
-        cost += (reserved * count)[:, None] * (ends - starts)
+        cost += (reserved * count)[:, None] * (ends - starts) + moved
         full = np.zeros_like(paid, dtype=np.int64)
         np.cumsum(fit < count, axis=1, out=full[:, 1:])
         held = (ends <= span.ends[-1] + _ROUNDING_S) & (full[:, last + 1] == full[:, :-1])
@@ -44,16 +45,15 @@ def cheapest_block(
             costs[place, count - job.least, 0] = _going_on(
                 work_s / speed, rates, full[place], span, market.lean
             )
-    if job.move_j:
-        costs += market.moving(job)[places][:, None, None] * prices[:, None, :]
     if not np.isfinite(least := float(costs.min())):
         return None
     site, rest = divmod(int(costs.argmin()), costs.shape[1] * len(span))
     step, first = divmod(rest, len(span))
     count, place = job.least + step, int(places[site])
     carried_on = first == 0 and (place, count) == (here, job.running_workers)
-    ends_at = starts[first] + work_s / job.speedup[count - 1] + (0.0 if carried_on else job.restart_s)
-    windows = np.arange(first, min(int(np.searchsorted(span.ends, ends_at, side="left")) + 1, len(span)))
+    lasts_s = work_s / job.speedup[count - 1] + (0.0 if carried_on else job.restart_s)
+    final = int(np.searchsorted(span.ends, float(starts[first]) + lasts_s, side="left"))
+    windows = np.arange(first, min(final + 1, len(span)))
     schedule = span.filled(windows, np.full_like(windows, place), np.full_like(windows, count))
     return Outlay(least, finishes=True), schedule
 
