@@ -4,6 +4,7 @@ import getpass
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator
@@ -20,6 +21,9 @@ from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.sdk.client import Client
 
 _PATIENCE_S = 30.0
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # What a shell without a terminal starts in the background ignores Ctrl-C, and our commands inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _binaries() -> Path | None:
