@@ -20,21 +20,23 @@ from tidewatt.simulation.scenario import Scenario
 from tidewatt.simulation.world import Manner, SimulatedWorld
 
 ZONE, _START_AT = "DE", 1_640_995_200.0
-_FEW, _MANY = 1_000, 3_000
+_COUNTS = (1_000, 3_000, 100_000)
+"""The last is a year of them."""
 
 
 def measure(data: Path, *, quick: bool = False) -> list[Figure]:
-    """Seconds for the first jobs of the trace, and how they grow; ``quick`` takes a tenth of the jobs."""
-    few, many = (count // (10 if quick else 1) for count in (_FEW, _MANY))
+    """Seconds for the first jobs of the trace, and how they grow; ``quick`` takes a few hundred."""
+    counts = tuple(count // 10 for count in _COUNTS[:-1]) if quick else _COUNTS
     seconds: dict[int, float] = {}
     figures: list[Figure] = []
-    for count in (few, many):
+    for count in counts:
         seconds[count], memory_mb, jobs = _alone(data, count)
         source = f"first {count:,} jobs of pai_100k, {ZONE} 2022, 24 h of slack, {cheapest.NAME}"
         figures += [
-            Figure(name=f"sim_{count}_s", value=seconds[count], unit="s", source=source, n=jobs),
-            Figure(name=f"sim_{count}_memory_mb", value=memory_mb, unit="MB", source="peak", n=jobs),
+            Figure(name=f"sim_{_said(count)}_s", value=seconds[count], unit="s", source=source, n=jobs),
+            Figure(name=f"sim_{_said(count)}_memory_mb", value=memory_mb, unit="MB", source="peak", n=jobs),
         ]
+    few, many = counts[0], counts[-1]
     grown = math.log(seconds[many] / seconds[few]) / math.log(many / few)
     allowed = math.log(many * math.log(many) / (few * math.log(few))) / math.log(many / few)
     source = f"seconds as a power of jobs, {few:,} to {many:,}; peer: n log n"
@@ -42,6 +44,10 @@ def measure(data: Path, *, quick: bool = False) -> list[Figure]:
         *figures,
         Figure(name="sim_growth_exponent", value=grown, unit="", source=source, n=2, peer=allowed),
     ]
+
+
+def _said(count: int) -> str:
+    return f"{count // 1000}k" if count % 1000 == 0 else f"{count}"
 
 
 def _alone(data: Path, count: int) -> tuple[float, float, int]:

@@ -17,7 +17,7 @@ from tidewatt.adapters.engines.processes import end_all, kill_group, tree_cpu_se
 
 COUNTER = """#!/bin/sh
 # Counts in the memory of a child of its own: whatever ends it begins at 1 again.
-exec python -u -c '
+exec {python} -u -c '
 import os, sys, time
 n = 0
 while n < {count} and not os.path.exists("enough"):
@@ -144,7 +144,7 @@ def test_what_cannot_be_run_is_refused(shell: Shell, words: list[str], said: str
 
 def test_a_command_waits_out_dirty_hours_in_memory(shell: Shell, tmp_path: Path) -> None:
     """Half an hour a second: the dirty hours between clean ones are waited out."""
-    work = script(tmp_path, COUNTER.format(count=100))
+    work = script(tmp_path, COUNTER.format(python=sys.executable, count=100))
     receipt = shell.json(
         *("run", "--length", "4h", "--deadline", "40h", "--start", "2022-06-03T00:00"),
         *("--carbon", hours(tmp_path), "--clock-speed", "1800", "--", work),
@@ -161,7 +161,7 @@ def test_a_command_waits_out_dirty_hours_in_memory(shell: Shell, tmp_path: Path)
 
 
 def test_a_command_put_aside_keeps_its_memory_and_its_supervisor(shell: Shell, tmp_path: Path) -> None:
-    work = script(tmp_path, COUNTER.format(count=100_000))
+    work = script(tmp_path, COUNTER.format(python=sys.executable, count=100_000))
     job = shell.json("run", "--detach", "--", work)["job"]
     until(lambda: len(numbers(shell, job)) > 5)
     shell.run("suspend", job)
@@ -179,7 +179,9 @@ def test_a_command_put_aside_keeps_its_memory_and_its_supervisor(shell: Shell, t
 
 
 def test_a_command_cancelled_while_it_stands_still_is_gone(shell: Shell, tmp_path: Path) -> None:
-    job = shell.json("run", "--detach", "--", script(tmp_path, COUNTER.format(count=100_000)))["job"]
+    job = shell.json(
+        "run", "--detach", "--", script(tmp_path, COUNTER.format(python=sys.executable, count=100_000))
+    )["job"]
     until(lambda: len(numbers(shell, job)) > 2)
     shell.run("suspend", job)
     shell.run("cancel", job)
@@ -190,7 +192,9 @@ def test_a_command_cancelled_while_it_stands_still_is_gone(shell: Shell, tmp_pat
 def test_a_command_whose_supervisor_is_killed_is_begun_anew_and_never_runs_twice(
     shell: Shell, tmp_path: Path, *, stands_still: bool
 ) -> None:
-    job = shell.json("run", "--detach", "--", script(tmp_path, COUNTER.format(count=100_000)))["job"]
+    job = shell.json(
+        "run", "--detach", "--", script(tmp_path, COUNTER.format(python=sys.executable, count=100_000))
+    )["job"]
     until(lambda: len(numbers(shell, job)) > 2)
     if stands_still:
         shell.run("suspend", job)

@@ -186,3 +186,9 @@ def test_a_job_moves_to_a_cleaner_zone_only_for_more_than_the_move_takes(move_j:
     job = replace(a_job(2, 4, running=("de", 1)), kept_on="de", move_j=move_j)
     plan = cheapest.decide(a_world(job, sites=sites, DE=[110] * 4, FR=[100] * 4))
     assert {assignment.site for assignment in plan.assignments} == {site}
+
+
+def test_a_job_of_three_weeks_is_accepted_if_it_has_the_time() -> None:
+    admission.check(a_world(a_job(21 * 24, 22 * 24), DE=[100] * 48), "job")
+    with pytest.raises(Infeasible, match="at least 504 h"):
+        admission.check(a_world(a_job(21 * 24, 20 * 24), DE=[100] * 48), "job")

@@ -13,7 +13,7 @@ from tidewatt.domain.units import DAY_S, HOUR_S
 from tidewatt.policy.prices import Prices
 from tidewatt.policy.room import Window, permitted, separable, widest, windows
 
-_HORIZON_S = 14 * DAY_S
+_LEAST_HORIZON_S = 14 * DAY_S
 _FOREVER = float("inf")
 _EXACT_UP_TO = 64
 """With more jobs than this, room that comes free within an hour is counted from the next one on."""
@@ -46,7 +46,7 @@ def assignments(
 
 
 def finish_times(snapshot: Snapshot, *, careful: bool) -> dict[str, float]:
-    """When each job would end; infinity for one that does not end within the horizon.
+    """When each job would end; infinity for one of unknown length, or for which there never is room.
 
     ``careful`` counts on the safe bounds of work left and speed instead of what is expected.
     """
@@ -73,7 +73,8 @@ class _Field:
         self._roomy = separable((job.most * job.cpus_per_worker for job in snapshot.jobs), snapshot.sites)
         self._exact = len(snapshot.jobs) <= _EXACT_UP_TO
         self._places = {site.name: place for place, site in enumerate(snapshot.sites)}
-        until = snapshot.now + _HORIZON_S
+        last = max((job.deadline_at for job in snapshot.jobs if job.deadline_at is not None), default=0.0)
+        until = max(snapshot.now + _LEAST_HORIZON_S, last) if hourly else _FOREVER
         hours = windows(snapshot, until) if hourly else [Window(snapshot.now, until)]
         self._bounds = [*(window.start_at for window in hours), until]
         self._free = [[site.cpus] * len(hours) for site in snapshot.sites]
@@ -106,7 +107,8 @@ class _Field:
             restart_s = 0.0 if (going.place, going.workers) == (place, count) else job.restart_s
             speed = going.speedup[count - 1]
             finish_at = start_at + restart_s + going.left_s / speed
-            if finish_at <= end_at:
+            ends = finish_at <= end_at and finish_at < _FOREVER
+            if ends:
                 going.finish_at = finish_at
                 end_at = self._cut(number, finish_at)
             if not self._roomy:
@@ -114,7 +116,7 @@ class _Field:
             name = self._snapshot.sites[place].name
             going.assignments.append(Assignment(job.id, name, count, start_at, end_at))
             done = speed * max(0.0, end_at - start_at - restart_s)
-            going.left_s = 0.0 if finish_at <= end_at else going.left_s - done
+            going.left_s = 0.0 if ends else going.left_s - done
             going.place, going.workers = place, count
 
     def _cut(self, number: int, finish_at: float) -> float:
