@@ -19,6 +19,8 @@ class Shell:
     """Commands on one state folder, and the processes that live for it."""
 
     home: Path
+    extra: dict[str, str] = field(default_factory=dict[str, str])
+    """Further variables of the environment."""
     popen: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
 
     @property
@@ -26,7 +28,7 @@ class Shell:
         ours = {"TIDEWATT_HOME": str(self.home), "TIDEWATT_LINGER_S": "0", "TIDEWATT_ZONE": "DE"}
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TIDEWATT_")}
         terminal = {"NO_COLOR": "1", "TERM": "xterm-256color"}
-        return kept | ours | terminal | {"OMP_NUM_THREADS": "1"}
+        return kept | ours | terminal | {"OMP_NUM_THREADS": "1"} | self.extra
 
     def command(self, *arguments: str) -> list[str]:
         """What is executed for the words of a command."""
