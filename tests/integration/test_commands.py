@@ -205,7 +205,12 @@ def test_a_command_whose_supervisor_is_killed_is_begun_anew_and_never_runs_twice
         shell.run("resume", job)
     else:
         shell.start("logs", "-f", job)
-    until(lambda: bool(working(shell)) and before not in working(shell))
+
+    def begun_anew() -> bool:
+        now = working(shell)
+        return bool(now) and before not in now
+
+    until(begun_anew)
     assert len(working(shell)) == 1
     assert not before.is_running() or before.status() == psutil.STATUS_ZOMBIE
     shell.run("cancel", job)
