@@ -239,4 +239,4 @@ def _course_values(course: Course) -> dict[str, object]:
 
 
 def _estimate(value: Estimate, scale: float = 1.0) -> dict[str, float]:
-    return {"value": scale * value.value, "low": scale * value.low, "high": scale * value.high}
+    return value.bounds(scale)

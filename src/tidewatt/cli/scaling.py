@@ -117,14 +117,10 @@ def _values(scale: _Scale) -> dict[str, object]:
     joules = scale.joules_per_step
     return {
         "workers": scale.workers,
-        "steps_per_s": _bounds(scale.steps_per_s),
+        "steps_per_s": scale.steps_per_s.bounds(),
         "speedup": scale.speedup,
         "safe_speedup": scale.safe_speedup,
-        "joules_per_step": None if joules is None else _bounds(joules),
+        "joules_per_step": None if joules is None else joules.bounds(),
         "watts": scale.watts,
         "attempts": scale.attempts,
     }
-
-
-def _bounds(figure: Estimate) -> dict[str, float]:
-    return {"value": figure.value, "low": figure.low, "high": figure.high}

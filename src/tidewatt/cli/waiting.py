@@ -287,4 +287,4 @@ def _told(saved: Estimate | None) -> str:
 def _values(value: Estimate | None, scale: float = 1.0) -> dict[str, float] | None:
     if value is None:
         return None
-    return {"value": scale * value.value, "low": scale * value.low, "high": scale * value.high}
+    return value.bounds(scale)

@@ -43,6 +43,10 @@ class Estimate:
         """The estimate in another unit, or a fixed share of it (``factor`` is not negative)."""
         return Estimate(self.value * factor, self.low * factor, self.high * factor)
 
+    def bounds(self, scale: float = 1.0) -> dict[str, float]:
+        """The value and its range by name, as programs are told it, in a unit ``scale`` times as small."""
+        return {"value": scale * self.value, "low": scale * self.low, "high": scale * self.high}
+
 
 ZERO = Estimate(0.0, 0.0, 0.0)
 

@@ -190,4 +190,4 @@ def _impact(impact: Impact | None) -> dict[str, object] | None:
 
 
 def _estimate(value: Estimate, scale: float = 1.0) -> dict[str, float]:
-    return {"value": scale * value.value, "low": scale * value.low, "high": scale * value.high}
+    return value.bounds(scale)
