@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tidewatt.control.foresight import Foresight, Prospect
 from tidewatt.domain.function import FunctionSpec, Kind
-from tidewatt.domain.job import Attempt, Job
+from tidewatt.domain.job import Attempt, Job, unbroken
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.signal import Forecast, Signal
 from tidewatt.domain.site import Site
@@ -120,7 +120,7 @@ class Observer:
         attempts = self._store.attempts(job.id)
         current = attempts[-1] if attempts and job.state in ACTIVE else None
         profile, extent, margin = self._known(job, attempts, current)
-        kept = function.kind is Kind.COMMAND and attempts and (current or job.state is State.SUSPENDED)
+        kept = function.kind is Kind.COMMAND and unbroken(attempts)
         deadline_at = job.submission.deadline_at
         time_left_s = float("inf") if deadline_at is None else deadline_at - self._clock.now()
         return JobView(
