@@ -68,5 +68,5 @@ clean: ## Remove all that make has made, .venv included
 
 .venv/.dev-stamp: .venv/.demo-stamp
 	@echo "installing what tests and checks need"
-	$(BIN)/python -m pip install --quiet --group dev --editable '.[grids,train,plan,postgres]'
+	$(BIN)/python -m pip install --quiet --group dev --editable '.[grids,train,plan,postgres,s3]'
 	@touch $@

@@ -1,6 +1,5 @@
 """Random schedules of worker counts, suspends and kills, and whether they leave a trace in the result."""
 
-import io
 import os
 import signal
 import struct
@@ -17,7 +16,7 @@ from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.ports import Rung, Started
 from tidewatt.runtime import checkpoint
 
-MODELS = ("mlp", "cnn", "transformer")
+MODELS = ("mlp", "cnn", "transformer", "economy")
 _MOST_WORKERS = 4
 _MOST_LEGS = 4
 
@@ -78,7 +77,8 @@ class Exactness:
         exited = job.end()
         if job.saved is None:
             raise RuntimeError(f"{model} ended without a checkpoint")
-        saved = torch.load(io.BytesIO(checkpoint.read(folder / job.saved)), weights_only=True)
+        with checkpoint.open_whole(folder / job.saved) as content:
+            saved = torch.load(content, weights_only=True)
         return Ending(saved, job.loss, job.result(exited))
 
 

@@ -52,6 +52,11 @@ def tariffs(prices: Grid) -> "Foresight":
     return day_ahead(named(os.environ.get("TIDEWATT_FORECAST") or DEFAULT), prices)
 
 
+def storage() -> str:
+    """Where ``$TIDEWATT_STORAGE`` wants copies of checkpoints; empty if it says nothing."""
+    return os.environ.get("TIDEWATT_STORAGE", "")
+
+
 def zone() -> str | None:
     """The zone that ``$TIDEWATT_ZONE`` names, if it does."""
     return os.environ.get("TIDEWATT_ZONE") or None

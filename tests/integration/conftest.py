@@ -1,9 +1,9 @@
 """A real engine, and the digits example run attempt by attempt."""
 
-import io
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -24,21 +24,22 @@ STEPS = 66
 
 @pytest.fixture
 def engine() -> Iterator[LocalEngine]:
+    before = psutil.Process().children(recursive=True)
     engine = LocalEngine("tidewatt.elastic.trainer:make")
     yield engine
     engine.close()
-    assert not psutil.Process().children(recursive=True)
+    assert psutil.Process().children(recursive=True) == before
 
 
 class Training:
     """The digits example, run attempt by attempt."""
 
-    def __init__(self, engine: LocalEngine, folder: Path) -> None:
+    def __init__(self, engine: LocalEngine, folder: Path, storage: str = "") -> None:
         self._engine = engine
         self._folder = folder
         folder.mkdir(exist_ok=True)
         _, handle = load(str(DIGITS))
-        self._spec = handle.spec
+        self._spec = replace(handle.spec, storage=storage)
         self._payload = payload.describe(DIGITS, handle.body, "digits")
         payload.save(folder, DIGITS, handle.body, {"epochs": EPOCHS})
         self._token = 0
@@ -56,7 +57,7 @@ class Training:
         self._token += 1
         self._engine.start(
             Order(
-                job_id="digits",
+                job_id=self._folder.name,
                 token=self._token,
                 function=self._spec,
                 payload=self._payload,
@@ -79,7 +80,7 @@ class Training:
                         if leave_at is not None and event.step >= leave_at:
                             leave_at = None
                             if kill is None:
-                                self._engine.suspend("digits")
+                                self._engine.suspend(self._folder.name)
                             else:
                                 os.kill(pids[kill], signal.SIGKILL)
                     case Checkpointed():
@@ -96,7 +97,8 @@ class Training:
     def model(self) -> dict[str, torch.Tensor]:
         """Everything that the last checkpoint holds, flat."""
         assert self.saved is not None
-        saved = torch.load(io.BytesIO(checkpoint.read(self._folder / self.saved)), weights_only=True)
+        with checkpoint.open_whole(self._folder / self.saved) as content:
+            saved = torch.load(content, weights_only=True)
         assert saved["progress"]["step"] == STEPS
         return dict(flat("", saved["state"]))
 
@@ -116,9 +118,9 @@ def flat(prefix: str, value: object) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 @pytest.fixture
-def training(engine: LocalEngine, tmp_path: Path) -> Callable[[str | Path], Training]:
-    """Makes a training with a folder of that name."""
-    return lambda folder: Training(engine, tmp_path / folder)
+def training(engine: LocalEngine, tmp_path: Path) -> Callable[..., Training]:
+    """Makes a training with a folder of that name, and a storage if one is given."""
+    return lambda folder, storage="": Training(engine, tmp_path / folder, storage)
 
 
 @pytest.fixture

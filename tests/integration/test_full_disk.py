@@ -33,7 +33,8 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_old_one_and_no_part_of_itself
     )
     assert done.stdout.startswith("refused")
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [Path(before.path).name]
-    assert checkpoint.read(tmp_path / before.path) == b"whole"
+    with checkpoint.open_whole(tmp_path / before.path) as content:
+        assert content.read() == b"whole"
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_a_training_on_a_full_disk_goes_on_from_its_old_checkpoint(
     assert job.errors
     assert "No space left" in job.errors[0]
     assert job.saved == old
-    assert checkpoint.read(job.folder / old)
+    assert checkpoint.is_whole(job.folder / old)
     filler.unlink()
     assert job.attempt(2) == "succeeded"
     expected, got = straight.model(), job.model()

@@ -1,4 +1,4 @@
-"""Random schedules of worker counts, suspends and kills over three models: the same bits every time.
+"""Random schedules of worker counts, suspends and kills over four models: the same bits every time.
 
 The schedules and the models are those of the benchmark, so that its figure and this test mean the same.
 """
@@ -13,7 +13,7 @@ import pytest
 from tidewatt.adapters.engines.local import LocalEngine
 
 ROOT = Path(__file__).parents[2]
-SEEDS = {"mlp": (0, 6), "cnn": (4, 10), "transformer": (2, 8)}
+SEEDS = {"mlp": (0, 6), "cnn": (4, 10), "transformer": (2, 8), "economy": (3, 7, 11)}
 
 
 @pytest.fixture
@@ -42,6 +42,12 @@ def test_the_straight_run_moved_everything_that_is_compared(exactness: Any) -> N
     averages = exactness.straight("cnn").checkpoint["state"]["model"]
     assert averages["1.num_batches_tracked"] == 60
     assert averages["1.running_mean"].abs().sum() > 0
+
+
+def test_the_straight_run_stopped_early_and_went_on_with_the_next_loop(exactness: Any) -> None:  # noqa: ANN401 - the same
+    progress = exactness.straight("economy").checkpoint["progress"]
+    assert (progress["step"], progress["stage"], progress["stage_began"]) == (60, 1, 20)
+    assert progress["stopping"]["since"] < 4
 
 
 def test_a_difference_of_one_bit_a_type_or_a_key_is_found(exactness: Any) -> None:  # noqa: ANN401 - the same

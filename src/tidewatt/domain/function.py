@@ -55,6 +55,8 @@ class FunctionSpec:
     kind: Kind
     workers: WorkerRange = WorkerRange(1, 1)
     shards: int = 1
+    exact: bool = True
+    """Whether the result of a training must not depend on the number of workers, to the bit."""
     cpus: int = 1
     memory_bytes: int | None = None
     timeout_s: float | None = None
@@ -64,6 +66,8 @@ class FunctionSpec:
     """Declared length with one worker, in seconds of the world's clock."""
     checkpoint_every_s: float = 10.0
     """Real seconds between checkpoints while running."""
+    storage: str = ""
+    """URL of a place for copies of its checkpoints; empty for this machine alone."""
     zones: tuple[str, ...] = ()
     budget: Budget | None = None
 

@@ -21,6 +21,7 @@ class Layout:
         self.averaged = [b for b in buffers if b.is_floating_point()]
         self.counted = [b for b in buffers if not b.is_floating_point() and b.dtype != torch.bool]
         self.dtype = torch.float32
+        self.device = self.parameters[0].device if self.parameters else torch.device("cpu")
         for tensor in (*self.parameters, *self.averaged):
             self.dtype = torch.promote_types(self.dtype, tensor.dtype)
         self._gradients = sum(p.numel() for p in self.parameters)
@@ -41,15 +42,15 @@ class Layout:
                 buffer.copy_(value)
 
     def collect(self, shard: int, weight: float, loss: Tensor, before: Sequence[Tensor]) -> Tensor:
-        """The vector of a shard whose backward pass has run; gradients are cleared.
+        """The vector of a shard whose backward passes have run; gradients are cleared.
 
         Args:
             shard: its number.
-            weight: its share of the batch's examples; gradients already carry it.
-            loss: its unweighted loss.
+            weight: its share of the batch's examples.
+            loss: its loss, which like the gradients carries that weight already.
             before: the buffers before the step.
         """
-        vector = torch.zeros(self.length, dtype=self.dtype)
+        vector = self.empty()
         offset = 0
         for index, parameter in enumerate(self.parameters):
             if parameter.grad is not None:
@@ -57,7 +58,7 @@ class Layout:
                 vector[self._gradients + index] = 1.0
                 parameter.grad = None
             offset += self._pieces[index]
-        vector[self._present] = loss.detach() * weight
+        vector[self._present] = loss
         offset = self._loss
         for buffer, old in zip(self.averaged, before, strict=False):
             # A buffer that did not change stays as it is, even where it holds infinities.
@@ -72,7 +73,7 @@ class Layout:
 
     def empty(self) -> Tensor:
         """The vector of a shard without examples."""
-        return torch.zeros(self.length, dtype=self.dtype)
+        return torch.zeros(self.length, dtype=self.dtype, device=self.device)
 
     def apply(self, vector: Tensor, before: Sequence[Tensor]) -> Tensor:
         """Set gradients and buffers from the sum over all shards; the batch's loss is returned."""

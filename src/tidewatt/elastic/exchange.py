@@ -16,8 +16,10 @@ from tidewatt.elastic.tree import Accumulator, Node, partials, shards_of
 class Exchange:
     """Completes sums over all shards; every worker gets the same bits."""
 
-    def __init__(self, rank: int, workers: int, shards: int) -> None:
+    def __init__(self, rank: int, workers: int, shards: int, exact: bool) -> None:
         self._workers = workers
+        self._exact = exact
+        """Whether sums are made in the order of shards; else in whatever order is fastest."""
         self._mine = partials(shards_of(rank, workers, shards))
         self._theirs = [partials(shards_of(r, workers, shards)) for r in range(workers)]
         self._rows = max(len(nodes) for nodes in self._theirs)
@@ -30,23 +32,64 @@ class Exchange:
                 accumulator.push(node)
             return accumulator.total(), leave
         length = nodes[0].value.numel()
+        if not self._exact:
+            (node,) = nodes
+            whole = torch.cat([node.value, node.value.new_tensor([float(leave)])])
+            _all_reduce(whole)
+            return whole[:length], bool(whole[length] > 0)
         sent = nodes[0].value.new_zeros(self._rows, length + 1)
         for row, node in enumerate(nodes):
             sent[row, :length] = node.value
         sent[0, length] = float(leave)
         received = sent.new_empty(self._workers * self._rows, length + 1)
-        dist.all_gather(list(received.chunk(self._workers)), sent)
+        _all_gather(received, sent)
         for worker, theirs in enumerate(self._theirs):
             for row, (level, index) in enumerate(theirs):
                 accumulator.push(Node(level, index, received[worker * self._rows + row, :length]))
         return accumulator.total().contiguous(), bool(received[0, length] > 0)
 
 
+def _carried(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy of it where the process group can carry it."""
+    if tensor.device.type == "cpu" or "nccl" in str(dist.get_backend_config()):
+        return tensor
+    return tensor.cpu()
+
+
+def _all_gather(received: Tensor, sent: Tensor) -> None:
+    """Every worker's rows, one below the other."""
+    carried = _carried(received)
+    dist.all_gather(list(carried.chunk(dist.get_world_size())), _carried(sent))
+    if carried is not received:
+        received.copy_(carried)
+
+
+def _all_reduce(summed: Tensor) -> None:
+    """The sum over workers, in place."""
+    carried = _carried(summed)
+    dist.all_reduce(carried)
+    if carried is not summed:
+        summed.copy_(carried)
+
+
 def join(rank: int, workers: int, meeting: Path) -> None:
-    """Form the process group of an attempt through a file that only its workers know."""
+    """Form the process group of an attempt through a file that only its workers know.
+
+    Where each worker has an accelerator of its own NCCL carries what lies there; gloo carries all else.
+    """
     if workers > 1:
         store = FileStore(str(meeting), workers)
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=workers)
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.device_count() >= workers else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=workers)
+
+
+def agree(value: float) -> float:
+    """The value that worker 0 has."""
+    if not dist.is_initialized():
+        return value
+    told = torch.tensor([value], dtype=torch.float64)
+    dist.broadcast(told, src=0)
+    return float(told)
 
 
 def leave() -> None:

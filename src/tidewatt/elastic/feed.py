@@ -3,7 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # torch's own types are partial.
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +13,9 @@ from torch.utils.data import TensorDataset, default_collate
 
 from tidewatt.errors import UsageError
 
+_SORTED_BATCHES = 50
+"""So many batches are sorted by length together: enough to pad little, too few to tie examples for good."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -21,17 +24,28 @@ class Share:
     indices: Tensor
     weight: float
 
+    def cut(self, pieces: int) -> list["Share"]:
+        """The same examples in so many shares, or fewer where there are not enough of them."""
+        cut = [piece for piece in self.indices.tensor_split(pieces) if len(piece)]
+        return [Share(piece, self.weight * len(piece) / len(self.indices)) for piece in cut]
+
+
+Collate = Callable[[list[Any]], Any]
+"""Makes a batch of examples; a ``DataLoader`` calls it ``collate_fn``."""
+
 
 class Source:
-    """Picks examples out of a data set or a tuple of tensors."""
+    """Picks examples out of a data set, a list of examples or a tuple of tensors."""
 
-    def __init__(self, data: Any) -> None:  # noqa: ANN401 - torch types neither the length nor the items of a data set
+    def __init__(self, data: Any, collate: Collate | None = None) -> None:  # noqa: ANN401 - torch types neither the length nor the items of a data set
         self._tensors: Sequence[Tensor] | None = None
-        if isinstance(data, TensorDataset):
-            self._tensors = data.tensors
-        elif isinstance(data, list | tuple):
-            self._tensors = cast(Sequence[Tensor], data)
+        self._collate = collate or default_collate
         self._examples = data
+        if collate is None:
+            if isinstance(data, TensorDataset):
+                self._tensors = data.tensors
+            elif isinstance(data, list | tuple) and all(isinstance(each, Tensor) for each in data):
+                self._tensors = cast(Sequence[Tensor], data)
         if self._tensors is not None and len({t.shape[0] for t in self._tensors}) != 1:
             lengths = ", ".join(str(t.shape[0]) for t in self._tensors)
             raise UsageError(f"tensors of {lengths} examples", "tensors of one length")
@@ -43,7 +57,7 @@ class Source:
         """A batch of these examples."""
         if self._tensors is not None:
             return tuple(t[indices] for t in self._tensors)
-        return default_collate([self._examples[int(i)] for i in indices])
+        return self._collate([self._examples[int(i)] for i in indices])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +71,21 @@ class Schedule:
     shuffle: bool
     stage: int = 0
     """Which loop of the function this is: each has orders of its own."""
+    lengths: Sequence[int] | None = None
+    """Of each example; examples of like length then come together, so that little is padded."""
 
     def __post_init__(self) -> None:
         """Refuse a schedule without steps.
 
         Raises:
-            UsageError: a size or a number of epochs below one.
+            UsageError: a size or a number of epochs below one, or lengths of other examples than there are.
         """
         if self.size < 1 or self.epochs < 1:
             raise UsageError(f"batches of {self.size} over {self.epochs} epochs", "1 or more of each")
+        if self.lengths is not None and len(self.lengths) != self.length:
+            raise UsageError(
+                f"lengths of {len(self.lengths)} examples for {self.length}", "one for each example"
+            )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -79,16 +99,27 @@ class Schedule:
 
     def steps(self, start: int) -> Iterator[tuple[int, list[Share]]]:
         """Each step from ``start`` on with the shares of all shards; later shards may be empty."""
-        order = torch.empty(0)
+        order: list[Tensor] = []
         for step in range(start, self.total):
             epoch, within = divmod(step, self.steps_per_epoch)
             if within == 0 or step == start:
                 order = self._order(epoch)
-            batch = order[within * self.size : (within + 1) * self.size]
+            batch = order[within]
             pieces = torch.tensor_split(batch, self.shards)
             yield step, [Share(piece, len(piece) / len(batch)) for piece in pieces]
 
-    def _order(self, epoch: int) -> Tensor:
+    def _order(self, epoch: int) -> list[Tensor]:
+        """All batches of a pass."""
         if not self.shuffle:
-            return torch.arange(self.length)
-        return torch.randperm(self.length, generator=torch.Generator().manual_seed(self.stage << 32 | epoch))
+            return list(torch.split(torch.arange(self.length), self.size))
+        generator = torch.Generator().manual_seed(self.stage << 32 | epoch)
+        order = torch.randperm(self.length, generator=generator)
+        if self.lengths is None:
+            return list(torch.split(order, self.size))
+        lengths = torch.as_tensor(self.lengths)
+        alike = [
+            each[lengths[each].argsort(stable=True)]
+            for each in torch.split(order, self.size * _SORTED_BATCHES)
+        ]
+        *batches, last = torch.split(torch.cat(alike), self.size)
+        return [*(batches[i] for i in torch.randperm(len(batches), generator=generator)), last]

@@ -287,5 +287,10 @@ def _notes(
         )
     if isinstance(other, Counterfactual) and other.assumed:
         notes.append("The run it is compared with is partly assumed: the job never ran at that worker count.")
+    if not record.job.function.exact:
+        notes.append(
+            "Trained in the fast mode: gradients were summed by an all-reduce, so other worker counts would "
+            "have given another, equally good, model."
+        )
     notes.append("PUE, water, price and embodied carbon are published defaults, not measured at this site.")
     return tuple(notes)

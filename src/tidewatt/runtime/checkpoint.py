@@ -1,19 +1,21 @@
 """Checkpoint files: written whole or not at all, and read only if every byte is right."""
 
 import hashlib
+import io
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, override
 
 from tidewatt.errors import CheckpointDamaged
 
 _MAGIC = b"tidewatt checkpoint 1\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_HEAD_BYTES = len(_MAGIC) + _DIGEST_BYTES
 _FOLDER = "checkpoints"
 _PART = ".part"
 
@@ -64,7 +66,7 @@ def write(folder: Path, step: int, token: int, fill: Callable[[Sink], object]) -
     Raises:
         OSError: it could not be written.
     """
-    place = folder / _FOLDER
+    place = place_of(folder)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = place / f"step-{step:012d}.{token}.ckpt"
     with _replacing(target) as file:
@@ -84,6 +86,19 @@ def write_atomically(target: Path, data: bytes) -> None:
     """
     with _replacing(target) as file:
         file.write(data)
+
+
+@contextmanager
+def received(folder: Path, name: str) -> Generator[Path]:
+    """A path to bring a copy of a checkpoint to; it gets its name once the body has brought all of it."""
+    place = place_of(folder)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = place / f"{name}.{os.getpid()}{_PART}"  # all workers of an attempt may be at it
+    try:
+        yield draft
+        draft.replace(place / name)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -112,13 +127,13 @@ def _replacing(target: Path) -> Generator[BinaryIO]:
 
 def newest_of(folder: Path, token: int) -> tuple[int, Written] | None:
     """The last step that an attempt saved whole, with its checkpoint; None if it saved none."""
-    for path in sorted((folder / _FOLDER).glob(f"*.{token}.ckpt"), reverse=True):
+    for path in sorted(place_of(folder).glob(f"*.{token}.ckpt"), reverse=True):
         try:
-            data = read(path)
-        except CheckpointDamaged:
+            with open_whole(path) as content:
+                step = int(path.name.removeprefix("step-").partition(".")[0])
+                return step, Written(str(path.relative_to(folder)), content.size, content.sha256)
+        except (CheckpointDamaged, FileNotFoundError):
             continue
-        step = int(path.name.removeprefix("step-").partition(".")[0])
-        return step, Written(str(path.relative_to(folder)), len(data), hashlib.sha256(data).hexdigest())
     return None
 
 
@@ -128,38 +143,78 @@ def sweep(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def read(path: Path) -> bytes:
-    """The content of a checkpoint.
+class Content(io.FileIO):
+    """The content of a checkpoint, whose header is not seen; it is read from disk as it is asked for."""
+
+    def __init__(self, path: Path, sha256: str) -> None:
+        super().__init__(path)
+        self.sha256 = sha256
+        self.size = super().seek(0, os.SEEK_END) - _HEAD_BYTES
+        self.seek(0)
+
+    @override
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        from_begin = offset + _HEAD_BYTES if whence == os.SEEK_SET else offset
+        return super().seek(from_begin, whence) - _HEAD_BYTES
+
+    @override
+    def tell(self) -> int:
+        return super().tell() - _HEAD_BYTES
+
+
+def open_whole(path: Path) -> Content:
+    """The content of a checkpoint, once every byte of it has been found right; close it after use.
 
     Raises:
         CheckpointDamaged: it is not whole.
+        FileNotFoundError: there is none.
     """
-    raw = path.read_bytes()
-    head = len(_MAGIC) + _DIGEST_BYTES
-    data = raw[head:]
-    if raw[: len(_MAGIC)] != _MAGIC or hashlib.sha256(data).digest() != raw[len(_MAGIC) : head]:
+    with path.open("rb") as file:
+        magic, digest = file.read(len(_MAGIC)), file.read(_DIGEST_BYTES)
+        found = hashlib.file_digest(file, hashlib.sha256)
+    if magic != _MAGIC or found.digest() != digest:
         raise CheckpointDamaged(
             f"{path.name} with a wrong checksum", "a whole checkpoint", "an older one is used"
         )
-    return data
+    return Content(path, found.hexdigest())
 
 
-def read_newest(folder: Path, recorded: str) -> tuple[str, bytes]:
-    """The recorded checkpoint, or if that is damaged or gone the newest whole one before it, or one after it.
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is there and every byte of it is right."""
+    try:
+        open_whole(path).close()
+    except (CheckpointDamaged, FileNotFoundError):
+        return False
+    return True
+
+
+def candidates(names: Iterable[str], recorded: str) -> list[str]:
+    """Names of checkpoints in the order in which they are tried: the recorded one, those before, those after.
 
     Any whole checkpoint of a job will do: what a step leads to does not depend on who computes it. One after
     the recorded one is there if its worker was killed before it could tell of it.
+    """
+    recorded_name = Path(recorded).name
+    others = sorted(set(names) - {recorded_name})
+    older = [name for name in reversed(others) if name < recorded_name]
+    return [recorded_name, *older, *(name for name in others if name > recorded_name)]
+
+
+def place_of(folder: Path) -> Path:
+    """Where the checkpoints of a job lie."""
+    return folder / _FOLDER
+
+
+def open_newest(folder: Path, recorded: str) -> Content:
+    """The recorded checkpoint, or if that is damaged or gone the newest whole one before it, or one after it.
 
     Raises:
         CheckpointDamaged: none is whole.
     """
-    recorded_name = Path(recorded).name
-    names = sorted(p.name for p in (folder / _FOLDER).glob("*.ckpt") if p.name != recorded_name)
-    older = [name for name in reversed(names) if name < recorded_name]
-    newer = [name for name in names if name > recorded_name]
-    for name in (recorded_name, *older, *newer):
+    place = place_of(folder)
+    for name in candidates((path.name for path in place.glob("*.ckpt")), recorded):
         try:
-            return name, read(folder / _FOLDER / name)
+            return open_whole(place / name)
         except (CheckpointDamaged, FileNotFoundError):
             continue
     raise CheckpointDamaged(f"no whole checkpoint beside {recorded}", "at least one", "submit the job again")
@@ -167,6 +222,6 @@ def read_newest(folder: Path, recorded: str) -> tuple[str, bytes]:
 
 def discard(folder: Path, keep: int) -> None:
     """Delete all but the newest ``keep`` checkpoints of a job."""
-    files = sorted((folder / _FOLDER).glob("*.ckpt"))
+    files = sorted(place_of(folder).glob("*.ckpt"))
     for path in files[: max(0, len(files) - keep)]:
         path.unlink(missing_ok=True)

@@ -1,7 +1,41 @@
 """What a training function is given to work with."""
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from tidewatt.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyStopping:
+    """When a loop is to end before its last epoch, since it gets no better; for ``Run.batches``.
+
+    After each epoch worker 0 calls ``measure``, without gradients, dropout and batch norm at rest. After
+    ``patience`` epochs without a gain of more than ``min_delta`` the loop ends. In either case the model is
+    given back its best epoch's parameters and buffers at the end. What was measured survives suspends.
+    """
+
+    measure: Callable[[], Any]
+    """A number, such as the loss over examples that are not trained on."""
+    patience: int = 3
+    """Epochs."""
+    min_delta: float = 0.0
+    mode: Literal["min", "max"] = "min"
+    """Whether less or more is better."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never stop, or would stop at once.
+
+        Raises:
+            UsageError: a patience below one, a gain below zero, or another mode.
+        """
+        if self.patience < 1 or self.min_delta < 0 or self.mode not in {"min", "max"}:
+            raise UsageError(
+                f"patience={self.patience}, min_delta={self.min_delta:g}, mode={self.mode!r}",
+                "a patience of 1 or more, a min_delta of 0 or more, and the mode 'min' or 'max'",
+            )
 
 
 class Run(Protocol):
@@ -30,24 +64,49 @@ class Run(Protocol):
         """
         ...
 
-    def track(self, model: Any, optimizer: Any, scheduler: Any = None) -> None:  # noqa: ANN401 - this room is light: no torch
+    @property
+    def device(self) -> Any:  # noqa: ANN401 - this room is light: no torch
+        """A ``torch.device`` for the model and the batches: the worker's accelerator, else the processor."""
+        ...
+
+    def track(self, model: Any, optimizer: Any, scheduler: Any = None) -> None:  # noqa: ANN401 - the same
         """Keep these over suspends, and restore them now if the job is being resumed.
 
         Args:
             model: a ``torch.nn.Module``; its parameters and buffers are kept.
             optimizer: a ``torch.optim.Optimizer`` over the model's parameters.
             scheduler: a learning-rate scheduler; ``step`` advances it once for each optimizer step.
+
+        Raises:
+            UsageError: the scheduler waits for a measure, which nothing here would give it.
         """
         ...
 
-    def batches(self, data: Any, *, size: int, epochs: int = 1, shuffle: bool = True) -> Iterator[Any]:  # noqa: ANN401 - the same
+    def batches(
+        self,
+        data: Any,  # noqa: ANN401 - the same
+        *,
+        size: int,
+        epochs: int = 1,
+        shuffle: bool = True,
+        collate: Callable[[list[Any]], Any] | None = None,
+        lengths: Sequence[int] | None = None,
+        accumulate: int = 1,
+        stop: EarlyStopping | None = None,
+    ) -> Iterator[Any]:
         """Batches of ``data``, from where the job was suspended.
 
         Args:
-            data: a ``torch.utils.data.Dataset`` with a length, or a tuple of tensors of equal length.
+            data: a ``torch.utils.data.Dataset`` with a length, a list of examples, or a tuple of tensors of
+                equal length.
             size: examples in one optimizer step, over all shards.
             epochs: passes over the data.
             shuffle: another order in every epoch; it depends on nothing but the epoch.
+            collate: makes a batch of a list of examples, for instance pads them; torch's own unless given.
+            lengths: of each example, in tokens or what else is padded. Batches are then made of examples of
+                like length, in random order. Needs ``shuffle``.
+            accumulate: turns that each share is cut into, one after the other: less memory, the same step.
+            stop: when to end before the last epoch.
 
         Yields:
             What a ``DataLoader`` would: for tensors a tuple of tensors, one shard's share of the batch.
@@ -63,6 +122,14 @@ class Run(Protocol):
         Args:
             loss: a scalar tensor, the mean over the examples of this turn.
             clip_norm: upper bound on the norm of the whole gradient.
+        """
+        ...
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Compute what lies in it in bfloat16 where that is safe, and only on hardware that knows bfloat16.
+
+        Put the forward pass and the loss into it, and ``step`` behind it. On other hardware it does nothing,
+        and says so in the log of the attempt. Parameters, gradients and the optimizer keep their type.
         """
         ...
 

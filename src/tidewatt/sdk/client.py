@@ -13,7 +13,7 @@ import cloudpickle
 
 from tidewatt import settings, wiring
 from tidewatt.domain import world as worlds
-from tidewatt.domain.function import FunctionSpec, Payload, WorkerRange
+from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Job, Submission
 from tidewatt.domain.lifecycle import ENDED, State, Wish
 from tidewatt.domain.plan import Plan
@@ -23,6 +23,7 @@ from tidewatt.domain.world import World, WorldRequest
 from tidewatt.errors import JobFailed, UsageError
 from tidewatt.ports import Grid, Store, Update
 from tidewatt.runtime.payload import describe, save
+from tidewatt.runtime.storage import checked
 
 _RECENT_S = 48 * HOUR_S
 _LONGEST_NAME = 24
@@ -272,9 +273,11 @@ def _specify(spec: FunctionSpec, options: Options) -> FunctionSpec:
             f"at most {spec.shards}",
             "shards are fixed by the function, because the result depends on them: @tw.training(shards=...)",
         )
+    storage = spec.storage or settings.storage() if spec.kind is Kind.TRAINING else ""
     return replace(
         spec,
         workers=workers,
+        storage=checked(storage) if storage else "",
         deadline_s=options.deadline_s or spec.deadline_s,
         length_s=options.length_s or spec.length_s,
         zones=spec.zones or options.zones,

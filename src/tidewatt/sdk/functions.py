@@ -126,6 +126,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     *,
     workers: int | tuple[int, int] = 1,
     shards: int | None = None,
+    exact: bool = True,
     deadline: str | None = None,
     length: str | None = None,
     zones: Sequence[str] = (),
@@ -135,6 +136,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     retries: int = 0,
     budget: Budget | None = None,
     checkpoint_every: str = "10 s",
+    storage: str = "",
 ) -> Callable[[Callable[P, R]], Handle[P, R]]:
     """Make a function that takes a ``Run`` first a training: it can be suspended, moved and resized.
 
@@ -142,6 +144,8 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         workers: a count, or the least and the most.
         shards: parts of each batch, fixed for the life of a job; the most workers unless given. The
             result depends on it and on nothing else that changes.
+        exact: False for the fast mode: each worker takes one part of the batch and the parts are summed by
+            an all-reduce. Then the result depends on the worker counts that it was trained with.
         deadline: as a duration from submission, ``"24 h"``; without one nothing is waited for.
         length: declared length with one worker, if known; it is learned otherwise.
         zones: grid zones that the work may run in; empty for anywhere.
@@ -151,6 +155,8 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         retries: how often to try again after the function raised.
         budget: what the job may spend.
         checkpoint_every: real time between checkpoints while it runs.
+        storage: where copies of checkpoints are kept, as a folder or a URL such as ``"s3://bucket/models"``;
+            ``$TIDEWATT_STORAGE`` unless given, else this machine alone keeps them.
 
     Raises:
         UsageError: a value cannot be read, or they contradict each other.
@@ -161,6 +167,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         kind=Kind.TRAINING,
         workers=WorkerRange(least, most),
         shards=most if shards is None else shards,
+        exact=exact,
         cpus=cpus,
         memory_bytes=None if memory is None else parse_bytes(memory),
         timeout_s=None if timeout is None else parse_duration(timeout),
@@ -170,6 +177,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         zones=tuple(zones),
         budget=budget,
         checkpoint_every_s=parse_duration(checkpoint_every),
+        storage=storage,
     )
     return _decorator(spec)
 
