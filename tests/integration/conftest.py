@@ -5,7 +5,9 @@ import signal
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cloudpickle
 import psutil
 import pytest
 import torch
@@ -14,6 +16,7 @@ from tests.integration.shells import SOON, Shell
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.ports import Checkpointed, Exited, Order, Progressed, Started
 from tidewatt.runtime import checkpoint, payload
+from tidewatt.runtime.worker import result_name
 from tidewatt.sdk.load import load
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.py"
@@ -32,16 +35,18 @@ def engine() -> Iterator[LocalEngine]:
 
 
 class Training:
-    """The digits example, run attempt by attempt."""
+    """A training in a file, the digits example unless another is given, run attempt by attempt."""
 
-    def __init__(self, engine: LocalEngine, folder: Path, storage: str = "") -> None:
+    def __init__(
+        self, engine: LocalEngine, folder: Path, storage: str = "", source: Path = DIGITS, **arguments: object
+    ) -> None:
         self._engine = engine
         self._folder = folder
         folder.mkdir(exist_ok=True)
-        _, handle = load(str(DIGITS))
+        _, handle = load(str(source))
         self._spec = replace(handle.spec, storage=storage)
-        self._payload = payload.describe(DIGITS, handle.body, "digits")
-        payload.save(folder, DIGITS, handle.body, {"epochs": EPOCHS})
+        self._payload = payload.describe(source, handle.body, handle.spec.name)
+        payload.save(folder, source, handle.body, {"epochs": EPOCHS} if source == DIGITS else arguments)
         self._token = 0
         self.saved: str | None = None
         self.errors: list[str] = []
@@ -94,6 +99,10 @@ class Training:
                     case _:
                         pass
 
+    def result(self) -> Any:  # noqa: ANN401 - whatever the training returned
+        """What the last attempt returned."""
+        return cloudpickle.loads((self._folder / result_name(self._token)).read_bytes())["value"]
+
     def model(self) -> dict[str, torch.Tensor]:
         """Everything that the last checkpoint holds, flat."""
         assert self.saved is not None
@@ -120,7 +129,7 @@ def flat(prefix: str, value: object) -> Iterator[tuple[str, torch.Tensor]]:
 @pytest.fixture
 def training(engine: LocalEngine, tmp_path: Path) -> Callable[..., Training]:
     """Makes a training with a folder of that name, and a storage if one is given."""
-    return lambda folder, storage="": Training(engine, tmp_path / folder, storage)
+    return lambda folder, storage="", **more: Training(engine, tmp_path / folder, storage, **more)
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from tidewatt.domain.plan import Assignment, Plan
 from tidewatt.domain.snapshot import Snapshot
 from tidewatt.ports import Clock, Engine, Order, Store
 
-GRACE_S = 30.0
-"""Real seconds that a worker has to save and leave; then it is ended and resumes from before."""
 _OFTEN, _WHILE_S = 4, 60.0
 """A job that was started so often within so many world seconds is left where it is for as long: two decisions
 that contradict each other must not start and stop it for ever while no time goes by."""
@@ -57,7 +55,7 @@ class Actor:
         timeout_s = job.function.timeout_s
         if timeout_s is not None and wall - attempt.started_wall > timeout_s:
             self._engine.kill(job.id, f"TimeoutError: still running after {timeout_s:g} s")
-        elif asked is not None and wall - asked > GRACE_S:
+        elif asked is not None and wall - asked > job.function.grace_s:
             self._asked_to_leave[job.id, job.token] = wall
             self._engine.kill(job.id)
 

@@ -66,6 +66,8 @@ class FunctionSpec:
     """Declared length with one worker, in seconds of the world's clock."""
     checkpoint_every_s: float = 10.0
     """Real seconds between checkpoints while running."""
+    grace_s: float = 30.0
+    """Real seconds that an attempt is given to leave; then it is ended, and its last checkpoint counts."""
     storage: str = ""
     """URL of a place for copies of its checkpoints; empty for this machine alone."""
     zones: tuple[str, ...] = ()
@@ -87,7 +89,7 @@ class FunctionSpec:
             raise UsageError(
                 f"cpus={self.cpus}, retries={self.retries}", "cpus of 1 or more and retries of 0 or more"
             )
-        for name in ("timeout_s", "deadline_s", "length_s", "checkpoint_every_s"):
+        for name in ("timeout_s", "deadline_s", "length_s", "checkpoint_every_s", "grace_s"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"a {name.removesuffix('_s')} of {value:g} s", "a duration above zero")

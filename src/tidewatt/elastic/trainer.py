@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tidewatt.domain.ledger import Phase
 from tidewatt.elastic import exchange, precision
 from tidewatt.elastic.contribution import Layout
+from tidewatt.elastic.driven import Driven
 from tidewatt.elastic.feed import Schedule, Share, Source
 from tidewatt.elastic.saver import Saver, saved_by_torch
 from tidewatt.elastic.seeds import seed_everything
@@ -171,6 +172,20 @@ class Trainer:
             if not self._bf16 and self._rank == 0:
                 sys.stdout.write("run.autocast() does nothing: no instructions for bfloat16 here\n")
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)
+
+    def hand_over(self) -> Driven:
+        """Let another framework drive the loop; ``track`` and ``batches`` are then not to be used.
+
+        Raises:
+            UsageError: the attempt has more than one worker, which the framework would know nothing of.
+        """
+        if self._order.function.workers.most > 1 or self._layout is not None:
+            raise UsageError(
+                f"a loop of another framework on up to {self._order.function.workers.most} workers",
+                "workers=1, and no run.track",
+                "run.batches is what grows and shrinks",
+            )
+        return Driven(self._order, self._reporter, self._saver)
 
     def log(self, **metrics: float) -> None:
         """Show figures beside the progress of the job."""

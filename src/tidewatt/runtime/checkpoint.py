@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import BinaryIO
 
 from typing_extensions import Buffer, override
@@ -17,7 +18,8 @@ _MAGIC = b"tidewatt checkpoint 1\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _HEAD_BYTES = len(_MAGIC) + _DIGEST_BYTES
 _FOLDER = "checkpoints"
-_PART = ".part"
+PART = ".part"
+"""How names of files and folders end that are not there for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def received(folder: Path, name: str) -> Generator[Path]:
     """A path to bring a copy of a checkpoint to; it gets its name once the body has brought all of it."""
     place = place_of(folder)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = place / f"{name}.{os.getpid()}{_PART}"  # all workers of an attempt may be at it
+    draft = place / f"{name}.{os.getpid()}{PART}"  # all workers of an attempt may be at it
     try:
         yield draft
         draft.replace(place / name)
@@ -108,7 +110,7 @@ def _replacing(target: Path) -> Generator[BinaryIO]:
     Raises:
         OSError: it could not be written; the old content is still there.
     """
-    draft = target.with_name(target.name + _PART)
+    draft = target.with_name(target.name + PART)
     try:
         with draft.open("wb") as file:
             yield file
@@ -139,8 +141,11 @@ def newest_of(folder: Path, token: int) -> tuple[int, Written] | None:
 
 def sweep(folder: Path) -> None:
     """Remove what a worker that was killed in the middle of writing left in the folder of its job."""
-    for part in folder.rglob(f"*{_PART}"):
-        part.unlink(missing_ok=True)
+    for part in [*folder.rglob(f"*{PART}")]:
+        if part.is_dir():
+            rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
 
 
 class Content(io.FileIO):

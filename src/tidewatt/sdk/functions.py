@@ -136,6 +136,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     retries: int = 0,
     budget: Budget | None = None,
     checkpoint_every: str = "10 s",
+    grace: str = "30 s",
     storage: str = "",
 ) -> Callable[[Callable[P, R]], Handle[P, R]]:
     """Make a function that takes a ``Run`` first a training: it can be suspended, moved and resized.
@@ -155,6 +156,8 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         retries: how often to try again after the function raised.
         budget: what the job may spend.
         checkpoint_every: real time between checkpoints while it runs.
+        grace: real time that it is given to leave when it is asked to; then its workers are ended, and it
+            goes on from its last checkpoint.
         storage: where copies of checkpoints are kept, as a folder or a URL such as ``"s3://bucket/models"``;
             ``$TIDEWATT_STORAGE`` unless given, else this machine alone keeps them.
 
@@ -177,6 +180,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         zones=tuple(zones),
         budget=budget,
         checkpoint_every_s=parse_duration(checkpoint_every),
+        grace_s=parse_duration(grace),
         storage=storage,
     )
     return _decorator(spec)
