@@ -80,3 +80,27 @@ def test_a_loop_that_could_not_work_is_refused_in_words(shell: Shell, tmp_path: 
     (tmp_path / "fit.py").write_text(HEAD + body)
     out, err = shell.run("run", str(tmp_path / "fit.py"), code=1)
     assert words in out + err
+
+
+RAISES = """
+@tw.training(workers=(1, 2), shards=2)
+def fit(run, rank=0):
+    model = nn.Linear(1, 1)
+    run.track(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    for (x,) in run.batches((torch.ones(400, 1),), size=2):
+        if run.rank >= rank:
+            raise ValueError("no such luck")
+        run.step(model(x).mean())
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_what_the_users_code_raises_on_some_workers_ends_the_job_at_the_first_try(
+    shell: Shell, tmp_path: Path, rank: int
+) -> None:
+    shell.extra["TIDEWATT_POLICY"] = "run-now"
+    (tmp_path / "fit.py").write_text(HEAD + RAISES)
+    _, err = shell.run("run", str(tmp_path / "fit.py"), "--workers", "2", "--arg", f"rank={rank}", code=1)
+    assert "ValueError: no such luck" in err
+    (job,) = shell.json("jobs")
+    assert len(shell.json("show", job["job"])["attempts"]) == 1

@@ -3,6 +3,8 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # torch's own types are partial.
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 from torch._C._distributed_c10d import FileStore
 
 from tidewatt.elastic.tree import Accumulator, Node, partials, shards_of
+from tidewatt.runtime.worker import PeerLost
 
 
 class Exchange:
@@ -49,6 +52,19 @@ class Exchange:
         return accumulator.total().contiguous(), bool(received[0, length] > 0)
 
 
+@contextmanager
+def _with_peers() -> Generator[None]:
+    """Tell that another worker is gone from an error of the user's.
+
+    Raises:
+        PeerLost: the body could not be done with the others.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise PeerLost(str(error)) from error
+
+
 def _carried(tensor: Tensor) -> Tensor:
     """The tensor, or a copy of it where the process group can carry it."""
     if tensor.device.type == "cpu" or "nccl" in str(dist.get_backend_config()):
@@ -59,7 +75,8 @@ def _carried(tensor: Tensor) -> Tensor:
 def _all_gather(received: Tensor, sent: Tensor) -> None:
     """Every worker's rows, one below the other."""
     carried = _carried(received)
-    dist.all_gather(list(carried.chunk(dist.get_world_size())), _carried(sent))
+    with _with_peers():
+        dist.all_gather(list(carried.chunk(dist.get_world_size())), _carried(sent))
     if carried is not received:
         received.copy_(carried)
 
@@ -67,7 +84,8 @@ def _all_gather(received: Tensor, sent: Tensor) -> None:
 def _all_reduce(summed: Tensor) -> None:
     """The sum over workers, in place."""
     carried = _carried(summed)
-    dist.all_reduce(carried)
+    with _with_peers():
+        dist.all_reduce(carried)
     if carried is not summed:
         summed.copy_(carried)
 
@@ -80,7 +98,8 @@ def join(rank: int, workers: int, meeting: Path) -> None:
     if workers > 1:
         store = FileStore(str(meeting), workers)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.device_count() >= workers else "gloo"
-        dist.init_process_group(backend, store=store, rank=rank, world_size=workers)
+        with _with_peers():
+            dist.init_process_group(backend, store=store, rank=rank, world_size=workers)
 
 
 def agree(value: float) -> float:
@@ -88,7 +107,8 @@ def agree(value: float) -> float:
     if not dist.is_initialized():
         return value
     told = torch.tensor([value], dtype=torch.float64)
-    dist.broadcast(told, src=0)
+    with _with_peers():
+        dist.broadcast(told, src=0)
     return float(told)
 
 

@@ -62,7 +62,7 @@ class Saved(msgspec.Struct, tag=True, frozen=True):
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
-    """From a worker: its last word. ``outcome`` is succeeded, suspended or failed."""
+    """From a worker: its last word. ``outcome`` is succeeded, suspended, failed or lost."""
 
     outcome: str
     result: str | None

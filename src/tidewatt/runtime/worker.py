@@ -30,6 +30,10 @@ class Suspended(BaseException):
     """Unwinds the user's function after its state is safe; no ``except Exception`` swallows it."""
 
 
+class PeerLost(BaseException):
+    """Another worker of the attempt is gone, so that this one cannot go on; nobody's code is to blame."""
+
+
 def main(order: Order, rank: int, channel: Channel, trainer: str) -> int:
     """Run the function of an order and say how it ended; the exit code is for the zygote.
 
@@ -44,6 +48,9 @@ def main(order: Order, rank: int, channel: Channel, trainer: str) -> int:
         value = _call(order, rank, reporter, trainer)
     except Suspended:
         reporter.done("suspended")
+    except PeerLost as error:
+        reporter.done("lost", error=str(error))
+        return FAILED
     except CommandFailed as error:
         reporter.done("failed", error=str(error))
         return FAILED

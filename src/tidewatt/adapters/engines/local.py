@@ -319,9 +319,7 @@ class LocalEngine:
             team.told_started = True
             job_id, token = team.order.job_id, team.order.token
             self._told.append(Started(job_id=job_id, token=token, processes=tuple(pids)))
-        if any(w.ended and w.done is None for w in team.workers) or any(
-            w.done is not None and w.done.outcome == "failed" for w in team.workers
-        ):
+        if any(w.done.outcome in {"failed", "lost"} if w.done is not None else w.ended for w in team.workers):
             self._kill(team)
         if all(w.ended for w in team.workers):
             del self._teams[team.order.job_id]
@@ -338,9 +336,9 @@ def _exit(team: _Team) -> Exited:
         return Exited(job_id=job_id, token=token, outcome="failed", error=team.killed_for)
     failed = next((done for done in words if done is not None and done.outcome == "failed"), None)
     first = words[0]
-    if first is not None and first.outcome != "failed":
+    if first is not None and first.outcome in {"succeeded", "suspended"}:
         return Exited(job_id=job_id, token=token, outcome=first.outcome, result=first.result)
-    if any(done is None for done in words) or failed is None:
+    if failed is None:
         return Exited(job_id=job_id, token=token, outcome="lost")
     return Exited(job_id=job_id, token=token, outcome="failed", error=failed.error)
 
