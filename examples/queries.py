@@ -7,10 +7,12 @@ form of BANKING77: train.csv and test.csv, with the columns text and category.
 import csv
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 import tidewatt as tw
 
@@ -28,7 +30,7 @@ class Reader(nn.Module):
         self.word = nn.Embedding(words, width, padding_idx=PAD)
         self.place = nn.Embedding(128, width)
         for table in (self.word, self.place):
-            nn.init.normal_(table.weight, std=0.1)
+            nn.init.normal_(table.weight, std=0.3)
         layer = nn.TransformerEncoderLayer(width, 4, 4 * width, 0.1, batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.intent = nn.Sequential(nn.Dropout(0.3), nn.Linear(width, intents))
@@ -43,6 +45,7 @@ class Reader(nn.Module):
         """How likely each word is in each place, (batch, words, vocabulary)."""
         return self.read(tokens) @ self.word.weight.T
 
+    @override
     def forward(self, tokens: Tensor) -> Tensor:
         """How likely each intent is, (batch, intents)."""
         there = (tokens != PAD).unsqueeze(2)
@@ -85,48 +88,62 @@ def in_fifties(examples: list[Example]) -> list[list[Example]]:
     return [ordered[i : i + 50] for i in range(0, len(ordered), 50)]
 
 
+@dataclass(frozen=True)
+class Texts:
+    """Queries as numbers: those to learn from, a tenth held out of them, and those of the test."""
+
+    learnt: list[Example]
+    held_out: list[Example]
+    asked: list[Example]
+    words: int
+    """How many there are, the three with a meaning of their own included."""
+    intents: list[str]
+
+
+def texts(folder: Path) -> Texts:
+    """The queries of a folder, their words numbered by how common they are."""
+    train, test = rows(folder / "train.csv"), rows(folder / "test.csv")
+    counts = Counter(word for words, _ in train for word in words)
+    number = {word: MASK + 1 + i for i, (word, _) in enumerate(counts.most_common(8000))}
+    intents = sorted({category for _, category in train})
+    learnt, asked = (
+        [
+            (torch.tensor([number.get(word, UNKNOWN) for word in words]), intents.index(is_))
+            for words, is_ in part
+        ]
+        for part in (train, test)
+    )
+    rest = [example for i, example in enumerate(learnt) if i % 10]
+    return Texts(rest, learnt[::10], asked, MASK + 1 + len(number), intents)
+
+
 @tw.training(workers=(1, 2), shards=2, deadline="24 h")
 def queries(
     run: tw.Run, data: str = "", reading: int = 20, epochs: int = 40, lr: float = 1e-3
 ) -> dict[str, float]:
-    """Read all queries without their intents, then learn the intents until a held-out tenth gets no better."""
-    folder = Path(data) if data else HERE
-    train, test = rows(folder / "train.csv"), rows(folder / "test.csv")
-    counts = Counter(word for words, _ in train for word in words)
-    number = {word: MASK + 1 + i for i, (word, _) in enumerate(counts.most_common(8000))}
-    intents = {category: i for i, category in enumerate(sorted({category for _, category in train}))}
-    learnt, asked = (
-        [
-            (torch.tensor([number.get(word, UNKNOWN) for word in words]), intents[category])
-            for words, category in part
-        ]
-        for part in (train, test)
-    )
-    held_out, learnt = learnt[::10], [example for i, example in enumerate(learnt) if i % 10]
-    lengths = [len(tokens) for tokens, _ in learnt]
-
+    """Read queries without their intents, then learn those until a held-out tenth gets no better."""
+    given = texts(Path(data) if data else HERE)
+    lengths = [len(tokens) for tokens, _ in given.learnt]
     torch.manual_seed(0)
-    model = Reader(MASK + 1 + len(number), len(intents))
+    model = Reader(given.words, len(given.intents))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01)
     warm_up = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 100))
     run.track(model, optimizer, warm_up)
 
-    for tokens, _ in run.batches(learnt, size=64, epochs=reading, collate=padded, lengths=lengths):
+    for tokens, _ in run.batches(given.learnt, size=64, epochs=reading, collate=padded, lengths=lengths):
         guessed, where = hide(tokens)
         with run.autocast():
             loss = nn.functional.cross_entropy(model.hidden(guessed)[where], tokens[where])
         run.step(loss, clip_norm=1.0)
 
-    stop = tw.EarlyStopping(measure=lambda: right(model, held_out), patience=5, mode="max")
-    for tokens, named in run.batches(
-        learnt, size=64, epochs=epochs, collate=padded, lengths=lengths, stop=stop
+    stop = tw.EarlyStopping(measure=lambda: right(model, given.held_out), patience=5, mode="max")
+    for tokens, intents in run.batches(
+        given.learnt, size=64, epochs=epochs, collate=padded, lengths=lengths, stop=stop
     ):
         with run.autocast():
-            loss = nn.functional.cross_entropy(model(tokens), named)
+            loss = nn.functional.cross_entropy(model(tokens), intents)
         run.step(loss, clip_norm=1.0)
 
     model.eval()
-    return {
-        "right": right(model, asked),
-        "right_blind": max(Counter(i for _, i in asked).values()) / len(asked),
-    }
+    most_common = Counter(intent for _, intent in given.asked).most_common(1)[0][1]
+    return {"right": right(model, given.asked), "right_blind": most_common / len(given.asked)}

@@ -19,11 +19,11 @@ SEEDS = {"mlp": (0, 6), "cnn": (4, 10), "transformer": (2, 8), "economy": (3, 7,
 @pytest.fixture
 def exactness(engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(ROOT)
-    attempts = importlib.import_module("benchmarks.elastic_attempts")
+    attempts = importlib.import_module("benchmarks.elastic.attempts")
     gates = tmp_path / "gate"
     gates.mkdir()
     with attempts.gated(engine, gates) as gate:
-        yield importlib.import_module("benchmarks.elastic_exactness").Exactness(engine, gate, tmp_path)
+        yield importlib.import_module("benchmarks.elastic.exactness").Exactness(engine, gate, tmp_path)
 
 
 @pytest.mark.parametrize("model", SEEDS)
@@ -51,7 +51,7 @@ def test_the_straight_run_stopped_early_and_went_on_with_the_next_loop(exactness
 
 
 def test_a_difference_of_one_bit_a_type_or_a_key_is_found(exactness: Any) -> None:  # noqa: ANN401 - the same
-    found = importlib.import_module("benchmarks.elastic_exactness").differences
+    found = importlib.import_module("benchmarks.elastic.exactness").differences
     state = exactness.straight("mlp").checkpoint
     momentum = state["state"]["optimizer"]["state"]
     other = {**momentum, 0: {"momentum_buffer": -momentum[0]["momentum_buffer"]}}

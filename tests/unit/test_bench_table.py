@@ -50,7 +50,7 @@ def test_the_elastic_benchmark_takes_a_file_and_quick(
 ) -> None:
     options = table.parser("Something.").parse_args(["--json", "figures.json", "--quick"])
     assert (options.json, options.quick) == (Path("figures.json"), True)
-    elastic = importlib.import_module("benchmarks.elastic")
+    elastic = importlib.import_module("benchmarks.elastic.__main__")
     with pytest.raises(SystemExit) as left:
         elastic.main(["--jsn", "figures.json"])
     assert left.value.code == 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.elastic_attempts import Job
+from benchmarks.elastic.attempts import Job
 from benchmarks.table import Figure, median
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.ports import Progressed

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.elastic_attempts import Job
+from benchmarks.elastic.attempts import Job
 from benchmarks.table import Figure, median
 from tidewatt.adapters.engines.local import LocalEngine
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_SCRIPT = Path(__file__).with_name("elastic_torchrun_script.py")
+_SCRIPT = Path(__file__).with_name("torchrun_script.py")
 _PATIENCE_S = 90.0
 _STEPS_BEFORE = 30
 COMMAND = "torchrun --nnodes=1:2 --rdzv-backend=c10d --rdzv-endpoint=localhost:PORT"

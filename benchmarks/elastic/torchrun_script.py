@@ -1,6 +1,6 @@
 """The peer's training: the same network, data and step, distributed by PyTorch and restarted by torchrun.
 
-A plain program that knows nothing of Tidewatt: ``torchrun ... elastic_torchrun_script.py STAMPS FOLDER``.
+A plain program that knows nothing of Tidewatt: ``torchrun ... torchrun_script.py STAMPS FOLDER``.
 """
 
 import os
@@ -17,7 +17,7 @@ _CHECKPOINT_EVERY = 50
 
 
 def network() -> nn.Module:
-    """The network of elastic_trainings.py; importing that file would cost the peer time."""
+    """The network of trainings.py; importing that file would cost the peer time."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1),
         nn.BatchNorm2d(32),

@@ -18,7 +18,7 @@ from tidewatt.ports import Checkpointed, EngineEvent, Exited, Order, Progressed,
 from tidewatt.runtime import payload
 from tidewatt.sdk.load import load
 
-TRAININGS = Path(__file__).with_name("elastic_trainings.py")
+TRAININGS = Path(__file__).with_name("trainings.py")
 _PATIENCE_S = 60.0
 E = TypeVar("E", bound=EngineEvent)
 
@@ -66,10 +66,19 @@ def gated(engine: LocalEngine, folder: Path) -> Iterator[Gate]:
 
 
 class Job:
-    """One training of the file above, with what is known of it so far."""
+    """One training of a file, with what is known of it so far."""
 
-    def __init__(self, engine: LocalEngine, folder: Path, name: str, *, shards: int | None = None) -> None:
-        _, handle = load(f"{TRAININGS}:{name}")
+    def __init__(
+        self,
+        engine: LocalEngine,
+        folder: Path,
+        name: str,
+        *,
+        shards: int | None = None,
+        file: Path = TRAININGS,
+    ) -> None:
+        _, handle = load(f"{file}:{name}")
+        self._file = file
         self.engine = engine
         self.folder = folder
         self.saved: str | None = None
@@ -87,12 +96,12 @@ class Job:
     def start(self, workers: int = 1, **arguments: Any) -> float:  # noqa: ANN401 - the training's own
         """Begin an attempt from the last checkpoint; the instant of asking for it comes back."""
         self._token += 1
-        payload.save(self.folder, TRAININGS, self._body, arguments)
+        payload.save(self.folder, self._file, self._body, arguments)
         order = Order(
             job_id=self.folder.name,
             token=self._token,
             function=self._spec,
-            payload=payload.describe(TRAININGS, self._body, self._name),
+            payload=payload.describe(self._file, self._body, self._name),
             folder=str(self.folder),
             site="here",
             zone="DE",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.elastic_attempts import Gate, Job, source
+from benchmarks.elastic.attempts import Gate, Job, source
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.ports import Rung, Started
 from tidewatt.runtime import checkpoint
