@@ -75,6 +75,7 @@ class Job:
         name: str,
         *,
         shards: int | None = None,
+        exact: bool = True,
         file: Path = TRAININGS,
     ) -> None:
         _, handle = load(f"{file}:{name}")
@@ -84,9 +85,9 @@ class Job:
         self.saved: str | None = None
         self.step = 0
         self.loss: float | None = None
-        self._spec = handle.spec
+        self._spec = replace(handle.spec, exact=exact)
         if shards is not None:
-            self._spec = replace(handle.spec, shards=shards, workers=WorkerRange(1, shards))
+            self._spec = replace(self._spec, shards=shards, workers=WorkerRange(1, shards))
         self._body = handle.body
         self._name = name
         self._token = 0

@@ -57,6 +57,22 @@ def storage() -> str:
     return os.environ.get("TIDEWATT_STORAGE", "")
 
 
+def stall_share() -> float:
+    """The share of its processors below which ``$TIDEWATT_STALL_SHARE`` has a worker be stalled.
+
+    Raises:
+        UsageError: it is no share.
+    """
+    text = os.environ.get("TIDEWATT_STALL_SHARE") or "0.05"
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"TIDEWATT_STALL_SHARE={text}", "a share from 0 to 1, such as 0.05")
+    return share
+
+
 def zone() -> str | None:
     """The zone that ``$TIDEWATT_ZONE`` names, if it does."""
     return os.environ.get("TIDEWATT_ZONE") or None

@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 from tests.integration.shells import Shell
 
+from tidewatt.domain.function import WorkerRange
+from tidewatt.sdk.client import Client, Options
+from tidewatt.sdk.load import load
+
 HEAD = """
 import torch
 from torch import nn
@@ -104,3 +108,18 @@ def test_what_the_users_code_raises_on_some_workers_ends_the_job_at_the_first_tr
     assert "ValueError: no such luck" in err
     (job,) = shell.json("jobs")
     assert len(shell.json("show", job["job"])["attempts"]) == 1
+
+
+def test_a_job_is_planned_with_the_power_that_its_forebear_drew(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "fit.py"
+    file.write_text(HEAD + FAST.format(exact=True).replace("epochs=2", "epochs=400"))
+    shell.extra["TIDEWATT_POLICY"] = "run-now"
+    job = shell.json("run", str(file), "--workers", "1:2")["job"]
+    _, handle = load(str(file))
+    with Client(shell.home) as client:
+        proposal = client.propose(handle, {}, Options(zones=("DE",), source=file, workers=WorkerRange(1, 2)))
+    seen = {each["workers"]: each["watts"] for each in shell.json("show", job, "--profile")["counts"]}
+    (workers,) = [count for count, watts in seen.items() if watts is not None]
+    (view,) = proposal.snapshot.jobs
+    assert view.watts[workers - 1] == pytest.approx(seen[workers])
+    assert view.watts[1] == pytest.approx(2 * view.watts[0])

@@ -1,6 +1,6 @@
 """What one step of a job took at each worker count, in joules and in real seconds, as observed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -8,8 +8,12 @@ from tidewatt.domain.estimate import Estimate
 from tidewatt.domain.job import Attempt
 from tidewatt.domain.ledger import LedgerEntry, Phase
 
-WORK = frozenset({Phase.COMPUTE, Phase.COMM})
+WORK = frozenset({Phase.COMPUTE, Phase.COMM, Phase.STALLED})
 """The phases that any run of the same steps would have; the others are how this one came about."""
+
+_MIN_STEPS = 3
+_MIN_TIMED_S = 0.3
+"""Below that the power of a stint says little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +100,30 @@ def steps_per_second(done: Sequence[Stint], workers: int) -> Observed | None:
     chosen = [s for s in timed if s.workers == nearest]
     rate = sum(s.timed_steps for s in chosen) / sum(s.timed_s for s in chosen)
     return Observed(Estimate.exact(rate * workers / nearest), seen=nearest == workers)
+
+
+def watts_seen(done: Sequence[Stint]) -> dict[int, float]:
+    """Mean power of all workers together while they compute, by worker count, where that can be told."""
+    seen: dict[int, float] = {}
+    for workers in {s.workers for s in done}:
+        here = [s for s in done if s.workers == workers]
+        timed = [s for s in here if s.timed_steps >= _MIN_STEPS and s.timed_s >= _MIN_TIMED_S]
+        energy = joules_per_step(here, workers)
+        if timed and energy is not None:
+            rate = sum(s.timed_steps for s in timed) / sum(s.timed_s for s in timed)
+            seen[workers] = energy.figure.value * rate
+    return seen
+
+
+def watts(seen: Mapping[int, float], most: int, otherwise: float) -> tuple[float, ...]:
+    """Power with 1, 2, ... workers: as seen, else in proportion from the nearest count that was.
+
+    Args:
+        seen: what was seen, by worker count.
+        most: the highest count asked for.
+        otherwise: what one worker is taken to draw if nothing was seen.
+    """
+    if not seen:
+        return tuple(count * otherwise for count in range(1, most + 1))
+    nearest = [min(seen, key=lambda n: (abs(n - count), n)) for count in range(1, most + 1)]
+    return tuple(seen[n] * count / n for count, n in enumerate(nearest, 1))

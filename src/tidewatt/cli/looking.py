@@ -73,7 +73,19 @@ def receipt(
     job: options.JobId,
     *,
     form: Annotated[
-        Literal["text", "json", "html"], typer.Option("--format", help="How it is written.")
+        Literal[
+            "text",
+            "json",
+            "html",
+            "sci",
+            "model-card",
+            "focus",
+            "boamps",
+            "annex-xi",
+            "prometheus",
+            "otel",
+        ],
+        typer.Option("--format", help="How it is written."),
     ] = "text",
     out: Annotated[
         Path | None,

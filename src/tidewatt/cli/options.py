@@ -47,6 +47,15 @@ Arg = Annotated[
         show_default="the function's own",
     ),
 ]
+Label = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="K=V",
+        help="What to call the job by in reports: team=vision, cost_centre=42. Repeatable.",
+        show_default="the function's own",
+    ),
+]
 Deadline = Annotated[
     str | None,
     typer.Option(

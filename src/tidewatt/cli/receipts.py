@@ -11,10 +11,22 @@ from tidewatt.domain.job import Job
 from tidewatt.errors import UsageError
 from tidewatt.report import document, html, text
 from tidewatt.report.contents import Receipt
+from tidewatt.report.exports import annex_xi, boamps, focus, model_card, otel, prometheus, sci
 from tidewatt.report.receipt import build
 from tidewatt.sdk.client import Client
 
-_RENDERERS = {"text": text.render, "json": document.render, "html": html.render}
+_RENDERERS = {
+    "text": text.render,
+    "json": document.render,
+    "html": html.render,
+    "sci": sci.render,
+    "model-card": model_card.render,
+    "focus": focus.render,
+    "boamps": boamps.render,
+    "annex-xi": annex_xi.render,
+    "prometheus": prometheus.render,
+    "otel": otel.render,
+}
 
 
 def receipt_of(client: Client, job: Job) -> Receipt:
@@ -24,12 +36,20 @@ def receipt_of(client: Client, job: Job) -> Receipt:
 
 def show_receipt(client: Client, job: Job, form: str, out: Path | None) -> None:
     """Print a receipt, or write it into a file."""
-    rendered = _RENDERERS[form](receipt_of(client, job))
+    write_or_print(_RENDERERS[form](receipt_of(client, job)), out, "Receipt")
+
+
+def write_or_print(rendered: str, out: Path | None, what: str) -> None:
+    """Print a report, or write it into a file and say so.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
     if out is None:
         typer.echo(rendered, nl=False)
     else:
         _write(out, rendered)
-        typer.echo(f"Receipt written to {out}", err=True)
+        typer.echo(f"{what} written to {out}", err=True)
 
 
 def write_receipts(receipt: Receipt, folder: Path) -> tuple[Path, Path]:

@@ -27,6 +27,7 @@ class Wanted:
     deadline: str | None = None
     length: str | None = None
     zones: list[str] = field(default_factory=list[str])
+    labels: list[str] = field(default_factory=list[str])
     workers: str | None = None
     clock_speed: str | None = None
     start: str | None = None
@@ -63,12 +64,26 @@ def parse(wanted: Wanted) -> Request:
             length_s=length_s,
             workers=workers,
             zones=tuple(wanted.zones),
+            labels=parse_labels(wanted.labels),
             speed=speed,
             start_at=start_at,
             carbon_file=None if wanted.carbon is None else str(wanted.carbon),
             source=path,
         ),
     )
+
+
+def parse_labels(pairs: list[str]) -> tuple[tuple[str, str], ...]:
+    """Keys and values of ``k=v`` pairs.
+
+    Raises:
+        UsageError: a pair without an equals sign or a key.
+    """
+    found = [pair.partition("=") for pair in pairs]
+    for pair, (key, equals, _) in zip(pairs, found, strict=True):
+        if not equals or not key.strip():
+            raise UsageError(f"label {pair!r}", "key=value, such as team=vision")
+    return tuple((key.strip(), value.strip()) for key, _, value in found)
 
 
 def parse_start(text: str) -> float:

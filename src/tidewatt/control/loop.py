@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tidewatt.accounting import stall
 from tidewatt.control.act import Actor
 from tidewatt.control.agenda import Agenda
 from tidewatt.control.foresight import Prospect
@@ -44,6 +45,8 @@ class Parts:
     """Real seconds between readings of the meter while anything runs."""
     stuck_after_s: float = 300.0
     """Real seconds without a step and without work after which an attempt at a training is ended."""
+    stall_share: float = stall.SHARE
+    """Of the processors that a worker holds: computing with less it is charged as stalled."""
     world: World | None
     """The world that the clock and the grid belong to."""
     folder: Path
@@ -60,7 +63,9 @@ class Loop:
         self._observer = Observer(parts.store, parts.grid, parts.clock, parts.sites, parts.prospect)
         self._recorder = Recorder(parts.store, parts.clock)
         self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
-        self._metering = Metering(parts.store, parts.engine, parts.meter, parts.clock, parts.sites)
+        self._metering = Metering(
+            parts.store, parts.engine, parts.meter, parts.clock, parts.sites, parts.stall_share
+        )
         self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, self._metering)
         self._agenda = Agenda()
         self._not_before = 0.0

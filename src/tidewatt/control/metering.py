@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tidewatt.accounting import stall
 from tidewatt.accounting.allocate import allocate
 from tidewatt.control.observe import Sites
 from tidewatt.domain.job import Job
@@ -34,7 +35,16 @@ class _Before:
 class Metering:
     """Reads the meter, allocates each reading and saves both."""
 
-    def __init__(self, store: Store, engine: Engine, meter: Meter | None, clock: Clock, sites: Sites) -> None:
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        meter: Meter | None,
+        clock: Clock,
+        sites: Sites,
+        stall_share: float = stall.SHARE,
+    ) -> None:
+        self._stall_share = stall_share
         self._store = store
         self._engine = engine
         self._meter = meter
@@ -110,7 +120,7 @@ class Metering:
         usages: list[Usage] = []
         for attempt in usage.attempts:
             key = (attempt.job_id, attempt.token)
-            usages.extend(_phases(attempt, before.attempts.get(key, {}), reading.wall_s))
+            usages.extend(self._phases(attempt, before.attempts.get(key, {}), reading.wall_s))
             self._before.attempts[key] = attempt.cpu_s
         pool_s = max(0.0, usage.pool_cpu_s - before.pool_cpu_s)
         platform_s = max(0.0, usage.platform_cpu_s - before.platform_cpu_s)
@@ -118,11 +128,15 @@ class Metering:
         usages.append(Usage(account=PLATFORM, phase=Phase.NONE, cpu_s=platform_s))
         return usages
 
+    def _phases(self, attempt: WorkerUsage, before: dict[Phase, float], wall_s: float) -> list[Usage]:
+        """One usage for each phase in which the attempt computed; its reservation is split alike."""
+        spent = {phase: max(0.0, cpu_s - before.get(phase, 0.0)) for phase, cpu_s in attempt.cpu_s.items()}
+        spent = {phase: cpu_s for phase, cpu_s in spent.items() if cpu_s > 0} or {attempt.phase: 0.0}
+        spent = stall.told_apart(spent, attempt.phase, attempt.cpus * wall_s, wall_s, self._stall_share)
+        return _split(attempt, spent, wall_s)
 
-def _phases(attempt: WorkerUsage, before: dict[Phase, float], wall_s: float) -> list[Usage]:
-    """One usage for each phase in which the attempt computed; its reservation is split alike."""
-    spent = {phase: max(0.0, cpu_s - before.get(phase, 0.0)) for phase, cpu_s in attempt.cpu_s.items()}
-    spent = {phase: cpu_s for phase, cpu_s in spent.items() if cpu_s > 0} or {attempt.phase: 0.0}
+
+def _split(attempt: WorkerUsage, spent: dict[Phase, float], wall_s: float) -> list[Usage]:
     total = sum(spent.values())
     return [
         Usage(

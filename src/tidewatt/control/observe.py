@@ -1,10 +1,11 @@
 """Seeing: everything that a policy may know, put together into one snapshot."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from tidewatt.accounting import pace
 from tidewatt.control.foresight import Foresight, Prospect
-from tidewatt.domain.function import FunctionSpec, Kind
+from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Attempt, Job, unbroken
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.signal import Forecast, Signal
@@ -26,7 +27,7 @@ _HINDSIGHT_S = 48 * HOUR_S
 _MOST_FOREBEARS = 10
 """Earlier jobs from which the length of a new one is learned."""
 _WATTS_PER_BUSY_CPU = 3.5
-"""Relative power of worker counts: each worker keeps its processors busy. See accounting/factors.py."""
+"""Taken where nothing was measured: each worker keeps its processors busy. See accounting/factors.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Lineage:
 
     profile: profiles.Profile
     steps_total: float | None
+    watts: Mapping[int, float] = field(default_factory=dict[int, float])
+    """Power by worker count, as far as it was seen."""
     margin: float = 1.0
     """How much longer than this nine of ten of them took at most."""
 
@@ -56,6 +59,8 @@ class Observer:
         self._forecasts: dict[str, Forecast] = {}
         self._tariffs: dict[str, Forecast] = {}
         self._lineages: dict[str, Lineage] = {}
+        self._watts: dict[str, tuple[int, dict[int, float]]] = {}
+        """By job: after how many ended attempts, and what they drew."""
         self._kept_until: float | None = None
 
     def snapshot(self, jobs: Iterable[Job]) -> Snapshot:
@@ -136,7 +141,7 @@ class Observer:
             remaining=profiles.remaining(function, profile, extent, self._clock.speed, time_left_s, margin),
             speedup=profile.speedup(function.workers.most),
             safe_speedup=profile.safe_speedup(function.workers.most),
-            watts=_watts(function),
+            watts=self._power(job, attempts),
             restart_s=0.0 if kept else profile.startup_s * self._clock.speed,
             running_on=current.site if current else None,
             running_workers=current.workers if current else 0,
@@ -165,6 +170,23 @@ class Observer:
         done = max(job.steps_done, (current.last_step or 0) if current else 0)
         return profile, Extent(total, done), margin
 
+    def _power(self, job: Job, attempts: Sequence[Attempt]) -> tuple[float, ...]:
+        """What each worker count draws: as seen in the job, in its lineage, or as much for each worker."""
+        function, otherwise = job.function, job.function.cpus * _WATTS_PER_BUSY_CPU
+        seen: Mapping[int, float] = {}
+        if function.kind is Kind.TRAINING and function.workers.most > 1:
+            seen = self._seen(job.id, attempts) or self._lineage(job).watts
+        return pace.watts(seen, function.workers.most, otherwise)
+
+    def _seen(self, job_id: str, attempts: Sequence[Attempt]) -> dict[int, float]:
+        """What the ended attempts of a job drew, by worker count; the ledger is read after each one's end."""
+        ended = [attempt for attempt in attempts if attempt.ended_wall is not None]
+        known, seen = self._watts.get(job_id, (0, {}))
+        if len(ended) > known:
+            seen = pace.watts_seen(pace.stints(ended, self._store.ledger(job_id)))
+            self._watts[job_id] = len(ended), seen
+        return seen
+
     def _lineage(self, job: Job) -> Lineage:
         if job.id not in self._lineages:
             self._lineages[job.id] = self._find_lineage(job)
@@ -182,7 +204,7 @@ class Observer:
             if job.function.kind is Kind.COMMAND and earlier.state is State.SUCCEEDED:
                 found.append(Lineage(profiles.by_the_second(learned), profiles.ran_s(attempts, 0.0)))
             elif learned.steps_per_s:
-                found.append(Lineage(learned, earlier.steps_total))
+                found.append(Lineage(learned, earlier.steps_total, self._seen(earlier.id, attempts)))
             if len(found) == _MOST_FOREBEARS:
                 break
         if not found:
@@ -217,7 +239,3 @@ def _same_work(a: Job, b: Job) -> bool:
         other.payload.sha256,
         other.arguments,
     )
-
-
-def _watts(function: FunctionSpec) -> tuple[float, ...]:
-    return tuple(n * function.cpus * _WATTS_PER_BUSY_CPU for n in range(1, function.workers.most + 1))

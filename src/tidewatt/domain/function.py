@@ -70,6 +70,8 @@ class FunctionSpec:
     """Real seconds that an attempt is given to leave; then it is ended, and its last checkpoint counts."""
     storage: str = ""
     """URL of a place for copies of its checkpoints; empty for this machine alone."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """What the user calls it by in reports, by key."""
     zones: tuple[str, ...] = ()
     budget: Budget | None = None
 

@@ -298,7 +298,7 @@ class Trainer:
 
     def _restore(self, recorded: str) -> None:
         with self._saver.open(recorded) as content:
-            saved = torch.load(content, weights_only=True)
+            saved = torch.load(content, map_location="cpu", weights_only=True)
         for name, part in self._parts.items():
             part.load_state_dict(saved["state"][name])
         self._resumed = saved["progress"]

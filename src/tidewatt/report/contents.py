@@ -16,6 +16,8 @@ class Identity:
     job_id: str
     function: str
     arguments: dict[str, str]
+    labels: dict[str, str]
+    """What the user calls it by, such as its team and its cost centre."""
     state: State
     interim: bool
     """The job has not ended; every figure is so far."""

@@ -104,6 +104,7 @@ def _identity(receipt: Receipt) -> dict[str, object]:
         "job": who.job_id,
         "function": who.function,
         "arguments": who.arguments,
+        "labels": who.labels,
         "state": str(who.state),
         "interim": who.interim,
         "submitted_at": iso(who.submitted_at),

@@ -103,6 +103,7 @@ def _identity(record: Record) -> Identity:
         job_id=job.id,
         function=job.function.name,
         arguments=dict(job.submission.arguments),
+        labels=dict(job.function.labels),
         state=job.state,
         interim=job.state not in ENDED,
         submitted_at=job.submission.submitted_at,

@@ -56,6 +56,8 @@ class Options:
     workers: WorkerRange | None = None
     zones: tuple[str, ...] = ()
     """Where to run, the home zone first."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """What to call it by in reports, beside or in place of the function's own."""
     speed: float | None = None
     start_at: float | None = None
     carbon_file: str | None = None
@@ -113,6 +115,7 @@ class Client:
 
     def propose(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> Proposal:
         """What a submission would look like, and what would be planned for it."""
+        settings.stall_share()  # the supervisor would stumble over a wrong one
         spec = _specify(handle.spec, options)
         request = WorldRequest(
             speed=options.speed,
@@ -281,6 +284,7 @@ def _specify(spec: FunctionSpec, options: Options) -> FunctionSpec:
         deadline_s=options.deadline_s or spec.deadline_s,
         length_s=options.length_s or spec.length_s,
         zones=spec.zones or options.zones,
+        labels=tuple((dict(spec.labels) | dict(options.labels)).items()),
     )
 
 

@@ -1,7 +1,7 @@
 """The decorators: an ordinary function, with what it needs to run without a server."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -130,6 +130,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     deadline: str | None = None,
     length: str | None = None,
     zones: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
     cpus: int = 1,
     memory: str | None = None,
     timeout: str | None = None,
@@ -150,6 +151,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         deadline: as a duration from submission, ``"24 h"``; without one nothing is waited for.
         length: declared length with one worker, if known; it is learned otherwise.
         zones: grid zones that the work may run in; empty for anywhere.
+        labels: what to call it by in reports, such as ``{"team": "vision", "cost_centre": "42"}``.
         cpus: processors for each worker.
         memory: upper bound for each worker, ``"2 GiB"``.
         timeout: real time that one attempt may take.
@@ -178,6 +180,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         deadline_s=None if deadline is None else parse_duration(deadline),
         length_s=None if length is None else parse_duration(length),
         zones=tuple(zones),
+        labels=tuple((labels or {}).items()),
         budget=budget,
         checkpoint_every_s=parse_duration(checkpoint_every),
         grace_s=parse_duration(grace),
@@ -186,7 +189,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     return _decorator(spec)
 
 
-def function(
+def function(  # noqa: PLR0913 - each is one need of a function, given by name
     *,
     cpus: int = 1,
     memory: str | None = None,
@@ -195,6 +198,7 @@ def function(
     deadline: str | None = None,
     length: str | None = None,
     zones: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
     budget: Budget | None = None,
 ) -> Callable[[Callable[P, R]], Handle[P, R]]:
     """Make an ordinary function one that can be submitted; once started it runs through.
@@ -207,6 +211,7 @@ def function(
         deadline: as a duration from submission; with ``length`` it is started in the cheapest time.
         length: declared length.
         zones: grid zones that it may run in; empty for anywhere.
+        labels: what to call it by in reports, such as ``{"team": "vision", "cost_centre": "42"}``.
         budget: what it may spend.
 
     Raises:
@@ -222,6 +227,7 @@ def function(
         deadline_s=None if deadline is None else parse_duration(deadline),
         length_s=None if length is None else parse_duration(length),
         zones=tuple(zones),
+        labels=tuple((labels or {}).items()),
         budget=budget,
     )
     return _decorator(spec)

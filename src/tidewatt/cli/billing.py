@@ -1,0 +1,50 @@
+"""The commands that tell of a whole month: chargeback and waste."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidewatt.cli import options
+
+Month = Annotated[
+    str | None, typer.Option(metavar="YYYY-MM", help="Which month.", show_default="the present one")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog="Example:  [bold]tidewatt chargeback --month 2026-11 -o november.csv[/bold]")(
+        chargeback
+    )
+    app.command(epilog="Example:  [bold]tidewatt waste[/bold]")(waste)
+
+
+def chargeback(
+    *,
+    month: Month = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write it there.", show_default="standard output"),
+    ] = None,
+    home: options.Home = None,
+) -> None:
+    """Write who owes what for a month: rows in the FOCUS format, one for each job and for what is shared.
+
+    The rows sum to all that the machine drew while it was metered. Labels
+    named team and cost_centre say whose a job is.
+    """
+    from tidewatt.cli import month as months  # noqa: PLC0415 - keeps `--help` quick
+    from tidewatt.cli import receipts, session  # noqa: PLC0415 - the same
+    from tidewatt.report.exports import focus  # noqa: PLC0415 - the same
+
+    client = session.open_client(home)
+    receipts.write_or_print(focus.rows(months.gather(client, month)), out, "Chargeback")
+
+
+def waste(*, month: Month = None, json: options.Json = False, home: options.Home = None) -> None:
+    """Tell what energy of a month did no work, what it cost, and what to change."""
+    from tidewatt.cli import month as months  # noqa: PLC0415 - keeps `--help` quick
+    from tidewatt.cli import session  # noqa: PLC0415 - the same
+
+    months.show_waste(months.gather(session.open_client(home), month), json=json)

@@ -1,0 +1,112 @@
+"""Gathers what every account received in a month, and shows what of it was wasted."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.table import Table
+
+from tidewatt.cli import words
+from tidewatt.domain.job import Job
+from tidewatt.domain.signal import Signal
+from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
+from tidewatt.errors import UsageError
+from tidewatt.report.figures import money, percent
+from tidewatt.report.period import Charge, charges
+from tidewatt.report.waste import Loss, losses
+from tidewatt.sdk.client import Client
+
+
+def gather(client: Client, month: str | None) -> list[Charge]:
+    """The charges of a month; readings belong to the month in which they began.
+
+    Raises:
+        UsageError: it is no month, or nothing was metered in it.
+    """
+    start_at, end_at = span(month, client.now())
+    entries = [e for e in client.store.ledger() if start_at <= e.reading.start_at < end_at]
+    if not entries:
+        raise UsageError(
+            f"no reading in the month that begins on {datetime.fromtimestamp(start_at, UTC):%d %b %Y}",
+            "a month in which a job ran",
+            "choose another --month",
+        )
+    jobs = {job.id: job for job in client.store.jobs()}
+    zones: dict[str, set[str]] = {}
+    for entry in entries:
+        zones.setdefault(entry.allocation.account.job_id, set()).add(entry.allocation.zone)
+    signals = {
+        job_id: _signals(client, jobs[job_id], of, start_at, end_at)
+        for job_id, of in zones.items()
+        if job_id in jobs
+    }
+    last = max((jobs[job_id] for job_id in signals), key=lambda job: job.seq, default=None)
+    if last is not None:
+        signals[""] = _signals(client, last, {last.submission.home_zone}, start_at, end_at)
+    return charges(entries, jobs, signals)
+
+
+def span(month: str | None, now: float) -> tuple[float, float]:
+    """The first instant of a month and of the one after it, UTC seconds.
+
+    Raises:
+        UsageError: it is no month.
+    """
+    try:
+        first = (
+            datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+            if month is not None
+            else datetime.fromtimestamp(now, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        )
+    except ValueError:
+        raise UsageError(f"month {month!r}", "a month such as 2026-11") from None
+    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return first.timestamp(), following.timestamp()
+
+
+def show_waste(found: Sequence[Charge], *, json: bool) -> None:
+    """Print the losses, the largest first."""
+    lost = losses(found)
+    whole = sum(charge.energy_uj for charge in found)
+    if json:
+        words.print_json({"energy_uj": whole, "losses": [_values(loss) for loss in lost]})
+        return
+    screen = words.screen()
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("Lost to")
+    for name in ("Energy", "Share", "Cost"):
+        table.add_column(name, justify="right")
+    table.add_column("Most of it")
+    table.add_column("What to change")
+    for loss in lost:
+        table.add_row(
+            loss.label,
+            format_quantity(loss.energy_uj / MICROJOULES, "J"),
+            percent(loss.share),
+            words.NOT_KNOWN if loss.cost_usd is None else money(loss.cost_usd),
+            loss.worst,
+            loss.advice,
+        )
+    screen.print(table)
+    screen.print()
+    worked = whole - sum(loss.energy_uj for loss in lost)
+    screen.print(
+        f"{percent(worked / whole)} of {format_quantity(whole / MICROJOULES, 'J')} did the work of jobs."
+        if whole
+        else "Nothing was drawn."
+    )
+
+
+def _signals(client: Client, job: Job, zones: set[str], start_at: float, end_at: float) -> dict[str, Signal]:
+    grid = job.submission.grid
+    return {zone: client.store.signal(grid, zone, start_at - HOUR_S, end_at) for zone in zones if zone}
+
+
+def _values(loss: Loss) -> dict[str, object]:
+    return {
+        "kind": loss.key,
+        "energy_uj": loss.energy_uj,
+        "share": loss.share,
+        "cost_usd": loss.cost_usd,
+        "worst_job": loss.worst or None,
+        "advice": loss.advice,
+    }

@@ -1,0 +1,1 @@
+"""Receipts in the forms that others have published; each says what the receipt says."""

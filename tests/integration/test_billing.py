@@ -1,0 +1,106 @@
+"""A month told as a bill and as waste: both are all that the machine drew, and nothing is lost on the way."""
+
+import csv
+import io
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.integration.shells import SOON, Shell
+
+from tidewatt.sdk.client import Client
+
+TRAIN = """
+import torch
+import tidewatt as tw
+
+@tw.training(labels={"team": "vision", "cost_centre": "7"})
+def fit(run):
+    model = torch.nn.Linear(1, 1)
+    run.track(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    for (x,) in run.batches((torch.ones(400, 1),), size=2, epochs=3):
+        run.step(model(x).mean())
+"""
+
+
+@pytest.fixture
+def ran(shell: Shell, tmp_path: Path) -> str:
+    """A job that has run, in June 2022."""
+    (tmp_path / "fit.py").write_text(TRAIN)
+    shell.extra["TIDEWATT_POLICY"] = "run-now"
+    start = ("--start", "2022-06-01T22:00")
+    name: str = shell.json("run", str(tmp_path / "fit.py"), *start, "--label", "team=audio")["job"]
+    psutil.wait_procs(shell.alive(), timeout=SOON)  # the last reading is taken when the supervisor goes
+    return name
+
+
+def node_uj(shell: Shell) -> int:
+    with Client(shell.home) as client:
+        return sum(entry.allocation.energy_uj for entry in client.store.ledger())
+
+
+def test_the_rows_of_a_month_sum_to_all_that_the_machine_drew(shell: Shell, ran: str, tmp_path: Path) -> None:
+    _, err = shell.run("chargeback", "--month", "2022-06", "-o", str(tmp_path / "june.csv"))
+    assert "Chargeback written to" in err
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "june.csv").read_text())))
+    assert sum(round(float(row["x_EnergyJ"]) * 1e6) for row in rows) == node_uj(shell)
+    (mine,) = [row for row in rows if row["ResourceType"] == "Job"]
+    assert (mine["ResourceId"], mine["SubAccountId"], mine["BillingAccountId"]) == (ran, "audio", "7")
+    shared = {row["ResourceId"]: row for row in rows if row["ResourceType"] == "Shared"}
+    assert set(shared) == {"pool", "platform", "unallocated"}
+    assert all(float(row["x_OperationalGCO2e"]) > 0 for row in shared.values())
+    assert all(row["BillingPeriodStart"] == "2022-06-01T00:00:00Z" for row in rows)
+
+
+def test_the_receipt_in_focus_is_the_row_of_the_job(shell: Shell, ran: str) -> None:
+    (own,) = csv.DictReader(io.StringIO(shell.run("receipt", ran, "--format", "focus")[0]))
+    bill = csv.DictReader(io.StringIO(shell.run("chargeback", "--month", "2022-06")[0]))
+    (row,) = [row for row in bill if row["ResourceId"] == ran]
+    for column in ("BilledCost", "x_EnergyJ", "x_OperationalGCO2e", "x_WaterL", "Tags"):
+        assert own[column] == row[column], column
+
+
+@pytest.mark.usefixtures("ran")
+def test_waste_is_what_did_no_work_and_says_what_to_change(shell: Shell) -> None:
+    found = shell.json("waste", "--month", "2022-06")
+    assert found["energy_uj"] == node_uj(shell)
+    kinds = {loss["kind"]: loss for loss in found["losses"]}
+    assert {"unallocated", "pool", "platform", "cold_start"} <= set(kinds)
+    assert kinds["cold_start"]["worst_job"].startswith("fit-")
+    assert all(loss["share"] == loss["energy_uj"] / found["energy_uj"] for loss in found["losses"])
+    shown, _ = shell.run("waste", "--month", "2022-06")
+    assert "fewer, longer jobs" in shown
+    assert "did the work of jobs." in shown
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_month_that_is_none_or_empty_is_refused(shell: Shell, tmp_path: Path) -> None:
+    assert "found month '2022-13'" in shell.run("waste", "--month", "2022-13", code=2)[1]
+    assert (
+        "found no reading in the month that begins on 01 Feb 2022"
+        in (shell.run("chargeback", "--month", "2022-02", code=2)[1])
+    )
+    assert "found label 'team'" in shell.run("run", str(tmp_path / "fit.py"), "--label", "team", code=2)[1]
+
+
+WAIT = """
+from threading import Event
+import tidewatt as tw
+
+@tw.function()
+def wait():
+    Event().wait(2.5)
+"""
+
+
+def test_a_worker_that_waits_is_charged_as_stalled_by_the_threshold_that_is_set(
+    shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "wait.py").write_text(WAIT)
+    phases = shell.json("run", str(tmp_path / "wait.py"))["energy_by_phase_uj"]
+    assert phases["stalled"] > phases.get("compute", 0)
+    psutil.wait_procs(shell.alive(), timeout=SOON)
+    shell.extra["TIDEWATT_STALL_SHARE"] = "0"
+    assert "stalled" not in shell.json("run", str(tmp_path / "wait.py"))["energy_by_phase_uj"]
+    shell.extra["TIDEWATT_STALL_SHARE"] = "lots"
+    assert "a share from 0 to 1" in shell.run("run", str(tmp_path / "wait.py"), code=2)[1]
