@@ -22,14 +22,14 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md")))
 TRAINING = ROOT / "docs" / "guide" / "training.md"
 RUN = {"python", "console"}
-SHOWN = {"diff", "text"}
+SHOWN = {"diff", "text", "toml"}
 MOST_MARKS = 2
 """Blocks that may stay unchecked; each has its reason beside it."""
 BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-FILE = re.compile(r"# (\w+\.py)\n")
+FILE = re.compile(r"# (\w+\.(?:py|toml))\n")
 EXIT_CODE = re.compile(r"# exit code (\d+)$")
 PATIENCE_S = 120.0
 
@@ -180,7 +180,7 @@ PLAIN = {
 """What each example does as the plain program that it was."""
 
 
-@pytest.mark.parametrize(("name", "diff"), zip(PLAIN, DIFFS, strict=True), ids=PLAIN)
+@pytest.mark.parametrize(("name", "diff"), [*zip(PLAIN, DIFFS, strict=True)], ids=PLAIN)
 def test_the_diff_leads_from_a_plain_loop_to_the_example(tmp_path: Path, name: str, diff: Block) -> None:
     """Undone on the example, it gives a program that knows nothing of us and trains as well."""
     example = ROOT / "examples" / name

@@ -48,14 +48,14 @@ def write_or_print(rendered: str, out: Path | None, what: str) -> None:
     if out is None:
         typer.echo(rendered, nl=False)
     else:
-        _write(out, rendered)
+        write_file(out, rendered)
         typer.echo(f"{what} written to {out}", err=True)
 
 
 def write_receipts(receipt: Receipt, folder: Path) -> tuple[Path, Path]:
     """Write ``receipt.json`` and ``receipt.html`` into a folder; the paths are returned."""
     for name in ("json", "html"):
-        _write(folder / f"receipt.{name}", _RENDERERS[name](receipt))
+        write_file(folder / f"receipt.{name}", _RENDERERS[name](receipt))
     return folder / "receipt.json", folder / "receipt.html"
 
 
@@ -77,7 +77,12 @@ def as_values(receipt: Receipt) -> dict[str, Any]:
     return values
 
 
-def _write(path: Path, content: str) -> None:
+def write_file(path: Path, content: str) -> None:
+    """Replace a file.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         path.write_text(content, encoding="utf-8")
     except OSError as error:

@@ -37,6 +37,8 @@ _BYTES = {
 }
 _GRAMS = {"mg": 0.001, "g": 1.0, "kg": 1000.0, "t": 1_000_000.0}
 _JOULES = {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "Wh": 3600.0, "kWh": JOULES_PER_KWH, "MWh": 1000 * JOULES_PER_KWH}
+_LITRES = {"mL": 0.001, "L": 1.0, "m3": 1000.0}
+_DOLLARS = {"USD": 1.0}
 _QUANTITY = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*$")
 
 
@@ -94,6 +96,24 @@ def parse_joules(text: str) -> float:
         UsageError: no unit, an unknown unit, or no number.
     """
     return _parse(text, _JOULES, "an energy", "1.5 kWh")
+
+
+def parse_litres(text: str) -> float:
+    """Litres in a text such as ``"2 L"``.
+
+    Raises:
+        UsageError: no unit, an unknown unit, or no number.
+    """
+    return _parse(text, _LITRES, "a volume", "2 L")
+
+
+def parse_dollars(text: str) -> float:
+    """US dollars in a text such as ``"0.5 USD"``.
+
+    Raises:
+        UsageError: no unit, an unknown unit, or no number.
+    """
+    return _parse(text, _DOLLARS, "an amount of money", "0.5 USD")
 
 
 def format_duration(seconds: float) -> str:
