@@ -104,3 +104,49 @@ def test_a_worker_that_waits_is_charged_as_stalled_by_the_threshold_that_is_set(
     assert "stalled" not in shell.json("run", str(tmp_path / "wait.py"))["energy_by_phase_uj"]
     shell.extra["TIDEWATT_STALL_SHARE"] = "lots"
     assert "a share from 0 to 1" in shell.run("run", str(tmp_path / "wait.py"), code=2)[1]
+
+
+FAILS = """
+import tidewatt as tw
+
+@tw.function()
+def roll(number=1):
+    if number > 2:
+        raise ValueError(number)
+    return number
+"""
+
+
+def test_a_lineage_holds_every_run_behind_a_model_and_tells_what_was_done_again(
+    shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "roll.py").write_text(FAILS)
+    roll = ("run", str(tmp_path / "roll.py"), "--arg")
+    out, _ = shell.run(*roll, "number=1")
+    assert "ran with the same arguments before" not in out
+    shell.run(*roll, "number=3", code=1)
+    out, _ = shell.run(*roll, "number=1")
+    (first, failed, again) = [job["job"] for job in shell.json("jobs")]
+    assert f"The same code ran with the same arguments before: tidewatt show {first}" in " ".join(out.split())
+    (tmp_path / "roll.py").write_text(FAILS + "\n# changed\n")
+    shell.run(*roll, "number=1", "--detach")
+    changed = shell.json("jobs")[-1]["job"]
+    psutil.wait_procs(shell.alive(), timeout=SOON)
+    found = shell.json("lineage", again)
+    with Client(shell.home) as client:
+        spent = {
+            job: sum(e.allocation.energy_uj for e in client.store.ledger(job))
+            for job in (first, failed, again, changed)
+        }
+    assert {job["job"]: job["energy_uj"] for job in found["jobs"]} == spent
+    assert {job["job"]: job["repeats"] for job in found["jobs"]} == {
+        first: None,
+        failed: None,
+        again: first,
+        changed: None,
+    }
+    assert found["energy_uj"] == sum(spent.values())
+    assert found["development_multiplier"] == pytest.approx(sum(spent.values()) / spent[again])
+    shown, _ = shell.run("lineage", again)
+    assert f"the same as {first}" in shown
+    assert "All 4 jobs took" in shown

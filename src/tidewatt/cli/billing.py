@@ -1,4 +1,4 @@
-"""The commands that tell of a whole month: chargeback and waste."""
+"""The commands that tell of many jobs at once: chargeback, waste and lineage."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
         chargeback
     )
     app.command(epilog="Example:  [bold]tidewatt waste[/bold]")(waste)
+    app.command(epilog="Example:  [bold]tidewatt lineage digits-e35d4c[/bold]")(lineage)
 
 
 def chargeback(
@@ -48,3 +49,15 @@ def waste(*, month: Month = None, json: options.Json = False, home: options.Home
     from tidewatt.cli import session  # noqa: PLC0415 - the same
 
     months.show_waste(months.gather(session.open_client(home), month), json=json)
+
+
+def lineage(job: options.JobId, *, json: options.Json = False, home: options.Home = None) -> None:
+    """Tell what all the runs behind a model took, failed, cancelled and repeated ones included.
+
+    A lineage is all jobs of one function in one file, whatever its code and
+    arguments were at the time.
+    """
+    from tidewatt.cli import lineage as runs  # noqa: PLC0415 - keeps `--help` quick
+    from tidewatt.cli import session  # noqa: PLC0415 - the same
+
+    runs.show_lineage(session.open_client(home), job, json=json)

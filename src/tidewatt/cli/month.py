@@ -1,12 +1,13 @@
 """Gathers what every account received in a month, and shows what of it was wasted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.table import Table
 
 from tidewatt.cli import words
 from tidewatt.domain.job import Job
+from tidewatt.domain.ledger import LedgerEntry
 from tidewatt.domain.signal import Signal
 from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
 from tidewatt.errors import UsageError
@@ -31,18 +32,32 @@ def gather(client: Client, month: str | None) -> list[Charge]:
             "choose another --month",
         )
     jobs = {job.id: job for job in client.store.jobs()}
-    zones: dict[str, set[str]] = {}
-    for entry in entries:
-        zones.setdefault(entry.allocation.account.job_id, set()).add(entry.allocation.zone)
-    signals = {
-        job_id: _signals(client, jobs[job_id], of, start_at, end_at)
-        for job_id, of in zones.items()
-        if job_id in jobs
-    }
-    last = max((jobs[job_id] for job_id in signals), key=lambda job: job.seq, default=None)
-    if last is not None:
+    signals = signals_of(client, jobs, entries)
+    known = [jobs[job_id] for job_id in signals]
+    if known:
+        last = max(known, key=lambda job: job.seq)
         signals[""] = _signals(client, last, {last.submission.home_zone}, start_at, end_at)
     return charges(entries, jobs, signals)
+
+
+def signals_of(
+    client: Client, jobs: Mapping[str, Job], entries: Sequence[LedgerEntry]
+) -> dict[str, Mapping[str, Signal]]:
+    """The intensities that price the entries of each job, by job and zone."""
+    held: dict[str, list[LedgerEntry]] = {}
+    for entry in entries:
+        held.setdefault(entry.allocation.account.job_id, []).append(entry)
+    return {
+        job_id: _signals(
+            client,
+            jobs[job_id],
+            {entry.allocation.zone for entry in of},
+            of[0].reading.start_at,
+            of[-1].reading.end_at,
+        )
+        for job_id, of in held.items()
+        if job_id in jobs
+    }
 
 
 def span(month: str | None, now: float) -> tuple[float, float]:

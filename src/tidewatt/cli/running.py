@@ -61,6 +61,7 @@ def run_job(wanted: Wanted, manner: Manner) -> int:
         if interrupted():
             raise KeyboardInterrupt  # noqa: TRY301 - it came in while the job was being submitted
         _introduce(job, request, told)
+        _warn_of_repeats(client, job, told)
         _follow(client, job, manner, told)
     except KeyboardInterrupt:
         return _interrupted(client, job, manner)
@@ -110,6 +111,14 @@ def _introduce(job: Job, request: Request, told: Console) -> None:
     told.print(
         f"Clock: {pace(world.speed)}{why}.",
     )
+
+
+def _warn_of_repeats(client: Client, job: Job, told: Console) -> None:
+    """Say if the same code has run with the same arguments before: its result is still there."""
+    done = [each for each in client.store.jobs() if each.state is State.SUCCEEDED]
+    same = next((each for each in done if each.submission.same_work(job.submission)), None)
+    if same is not None:
+        told.print(f"The same code ran with the same arguments before: {back(client, 'show', same.id)}")
 
 
 def _teller(job: Job, manner: Manner, told: Console) -> Teller:

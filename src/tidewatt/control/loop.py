@@ -172,7 +172,7 @@ class Loop:
         """Whether the world was replaced by another, which happens only while no job is open."""
         world = self._store.world()
         born_into = self._parts.world
-        return world is not None and (born_into is None or world.lineage != born_into.lineage)
+        return world is not None and (born_into is None or world.descent != born_into.descent)
 
     def _save_time(self) -> None:
         """Note how far a replay has come; it goes on from here after whatever happens."""

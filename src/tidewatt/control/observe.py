@@ -31,7 +31,7 @@ _WATTS_PER_BUSY_CPU = 3.5
 
 
 @dataclass(frozen=True, slots=True)
-class Lineage:
+class Forebear:
     """What an earlier job of the same function, code and arguments says of a new one."""
 
     profile: profiles.Profile
@@ -58,7 +58,7 @@ class Observer:
         self._prospect = prospect
         self._forecasts: dict[str, Forecast] = {}
         self._tariffs: dict[str, Forecast] = {}
-        self._lineages: dict[str, Lineage] = {}
+        self._forebears: dict[str, Forebear] = {}
         self._watts: dict[str, tuple[int, dict[int, float]]] = {}
         """By job: after how many ended attempts, and what they drew."""
         self._kept_until: float | None = None
@@ -152,30 +152,30 @@ class Observer:
     def _known(
         self, job: Job, attempts: Sequence[Attempt], current: Attempt | None
     ) -> tuple[Profile, Extent, float]:
-        """What is known of a job's speed and extent, and how much longer its lineage took at most."""
+        """What is known of a job's speed and extent, and how much longer its forebears took at most."""
         profile, declared_s = profiles.learn(attempts), job.function.length_s
         if job.function.kind is Kind.COMMAND:
-            lineage = self._lineage(job)
-            started = profile if profile.startup_seen else lineage.profile
-            total_s = lineage.steps_total if declared_s is None else declared_s / self._clock.speed
+            forebear = self._forebear(job)
+            started = profile if profile.startup_seen else forebear.profile
+            total_s = forebear.steps_total if declared_s is None else declared_s / self._clock.speed
             extent = Extent(total_s, profiles.ran_s(attempts, self._clock.wall()))
-            return profiles.by_the_second(started), extent, lineage.margin
+            return profiles.by_the_second(started), extent, forebear.margin
         total: float | None = job.steps_total
         margin = 1.0
         if not profile.steps_per_s:
-            lineage = self._lineage(job)
-            total, margin = total or lineage.steps_total, lineage.margin
-            startup = profile if profile.startup_seen else lineage.profile
-            profile = replace(startup, steps_per_s=lineage.profile.steps_per_s)
+            forebear = self._forebear(job)
+            total, margin = total or forebear.steps_total, forebear.margin
+            startup = profile if profile.startup_seen else forebear.profile
+            profile = replace(startup, steps_per_s=forebear.profile.steps_per_s)
         done = max(job.steps_done, (current.last_step or 0) if current else 0)
         return profile, Extent(total, done), margin
 
     def _power(self, job: Job, attempts: Sequence[Attempt]) -> tuple[float, ...]:
-        """What each worker count draws: as seen in the job, in its lineage, or as much for each worker."""
+        """What each worker count draws: as seen in the job, in a forebear, or as much for each worker."""
         function, otherwise = job.function, job.function.cpus * _WATTS_PER_BUSY_CPU
         seen: Mapping[int, float] = {}
         if function.kind is Kind.TRAINING and function.workers.most > 1:
-            seen = self._seen(job.id, attempts) or self._lineage(job).watts
+            seen = self._seen(job.id, attempts) or self._forebear(job).watts
         return pace.watts(seen, function.workers.most, otherwise)
 
     def _seen(self, job_id: str, attempts: Sequence[Attempt]) -> dict[int, float]:
@@ -187,28 +187,28 @@ class Observer:
             self._watts[job_id] = len(ended), seen
         return seen
 
-    def _lineage(self, job: Job) -> Lineage:
-        if job.id not in self._lineages:
-            self._lineages[job.id] = self._find_lineage(job)
-        return self._lineages[job.id]
+    def _forebear(self, job: Job) -> Forebear:
+        if job.id not in self._forebears:
+            self._forebears[job.id] = self._typical_forebear(job)
+        return self._forebears[job.id]
 
-    def _find_lineage(self, job: Job) -> Lineage:
+    def _typical_forebear(self, job: Job) -> Forebear:
         """The typical one of the newest jobs of the same function, code and arguments, of known speed."""
         coded = bool(job.submission.payload.sha256)
-        found: list[Lineage] = []
+        found: list[Forebear] = []
         for earlier in reversed(self._store.jobs()) if coded else ():
-            if earlier.seq >= job.seq or not _same_work(earlier, job):
+            if earlier.seq >= job.seq or not earlier.submission.same_work(job.submission):
                 continue
             attempts: list[Attempt] = self._store.attempts(earlier.id)
             learned = profiles.learn(attempts)
             if job.function.kind is Kind.COMMAND and earlier.state is State.SUCCEEDED:
-                found.append(Lineage(profiles.by_the_second(learned), profiles.ran_s(attempts, 0.0)))
+                found.append(Forebear(profiles.by_the_second(learned), profiles.ran_s(attempts, 0.0)))
             elif learned.steps_per_s:
-                found.append(Lineage(learned, earlier.steps_total, self._seen(earlier.id, attempts)))
+                found.append(Forebear(learned, earlier.steps_total, self._seen(earlier.id, attempts)))
             if len(found) == _MOST_FOREBEARS:
                 break
         if not found:
-            return Lineage(profiles.learn([]), None)
+            return Forebear(profiles.learn([]), None)
         middle, margin = profiles.typical([each.length_s for each in found])
         return replace(found[middle], margin=margin)
 
@@ -230,12 +230,3 @@ def _still_good(issued: Forecast, now: float, horizon_s: float) -> bool:
     """Whether a forecast was issued in this hour and reaches far enough."""
     first, last = issued.windows[0], issued.windows[-1]
     return first.start_at <= now < first.start_at + HOUR_S and last.start_at + HOUR_S >= now + horizon_s
-
-
-def _same_work(a: Job, b: Job) -> bool:
-    one, other = a.submission, b.submission
-    return (one.function.name, one.payload.sha256, one.arguments) == (
-        other.function.name,
-        other.payload.sha256,
-        other.arguments,
-    )

@@ -32,6 +32,15 @@ class Submission:
     grid: str = ""
     """Where that world's intensities come from, in words."""
 
+    def same_work(self, other: "Submission") -> bool:
+        """Whether both have the same function, code and arguments, as far as the code was kept."""
+        mine, theirs = self.payload.sha256, other.payload.sha256
+        return bool(mine) and (self.function.name, mine, self.arguments) == (
+            other.function.name,
+            theirs,
+            other.arguments,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -54,6 +63,11 @@ class Job:
     result: str | None
     error: str | None
     ended_at: float | None
+
+    @property
+    def lineage(self) -> tuple[str, str]:
+        """Function and file: what jobs behind one model have in common, whatever their code and arguments."""
+        return self.function.name, self.submission.payload.origin
 
     @classmethod
     def draft(cls, submission: Submission) -> "Job":

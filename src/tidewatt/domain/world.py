@@ -27,7 +27,7 @@ class World:
     """Zones with a site; in a replay one machine may stand in for several."""
 
     @property
-    def lineage(self) -> tuple[float, bool, float, str]:
+    def descent(self) -> tuple[float, bool, float, str]:
         """What makes it this world and no other, however far it has come."""
         return (self.speed, self.replayed, self.origin_at if self.replayed else 0.0, self.carbon_file)
 

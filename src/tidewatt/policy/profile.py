@@ -1,4 +1,4 @@
-"""What is known of a job's speed: learned from its own attempts, from its lineage, or declared."""
+"""What is known of a job's speed: learned from its own attempts, from its forebears, or declared."""
 
 import math
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Steps in all, if the job or its lineage has said so, and steps that need not be done again."""
+    """Steps in all, if the job or a forebear has said so, and steps that need not be done again."""
 
     total: float | None
     done: float
@@ -115,7 +115,7 @@ def remaining(
 
     Args:
         function: the function, which may declare its length.
-        profile: of the job, or of its lineage.
+        profile: of the job, or of a forebear.
         extent: how many steps there are, and how many are done.
         speed: world seconds for each real one.
         time_left_s: until the deadline, world seconds.
