@@ -1,12 +1,16 @@
 """The gate for continuous integration: exit codes, reports, and what is never a pass."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
+import yaml
 from tests.integration.shells import SOON, Shell
 
 GREET = """
@@ -139,3 +143,24 @@ def test_nothing_to_hold_is_no_pass(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "no.json").write_text("{}")
     some = budget(tmp_path, '[run]\nenergy = "1 J"\n')
     assert "without schema" in shell.run("check", str(tmp_path / "no.json"), *some, code=2)[1]
+
+
+def test_the_composite_action_runs_the_check(shell: Shell, tmp_path: Path, receipt: Path) -> None:
+    action = yaml.safe_load((Path(__file__).parents[2] / ".github/actions/check/action.yml").read_text())
+    (step,) = action["runs"]["steps"]
+    (_, file) = budget(tmp_path, '[run]\nenergy = "1 mJ"\n')
+    inputs = {"RECEIPTS": str(receipt), "BUDGET": file, "BASELINE": "", "JUNIT": str(tmp_path / "energy.xml")}
+    assert set(step["env"]) == set(inputs)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    summary = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "PATH": path}
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        env=shell.environment | inputs | summary,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "exceeded" in done.stdout
+    assert (tmp_path / "energy.xml").exists()
+    assert "exceeded" in (tmp_path / "summary.md").read_text()

@@ -36,7 +36,15 @@ _BYTES = {
     "TiB": 2**40,
 }
 _GRAMS = {"mg": 0.001, "g": 1.0, "kg": 1000.0, "t": 1_000_000.0}
-_JOULES = {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "Wh": 3600.0, "kWh": JOULES_PER_KWH, "MWh": 1000 * JOULES_PER_KWH}
+_JOULES = {
+    "mJ": 0.001,
+    "J": 1.0,
+    "kJ": 1e3,
+    "MJ": 1e6,
+    "Wh": 3600.0,
+    "kWh": JOULES_PER_KWH,
+    "MWh": 1000 * JOULES_PER_KWH,
+}
 _LITRES = {"mL": 0.001, "L": 1.0, "m3": 1000.0}
 _DOLLARS = {"USD": 1.0}
 _QUANTITY = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*$")

@@ -301,5 +301,5 @@ class Trainer:
             saved = torch.load(content, map_location="cpu", weights_only=True)
         for name, part in self._parts.items():
             part.load_state_dict(saved["state"][name])
-        self._resumed = saved["progress"]
+        self._resumed = {"over": False, "stopping": None, **saved["progress"]}  # older ones knew of neither
         self._step = saved["progress"]["step"]

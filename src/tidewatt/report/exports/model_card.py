@@ -15,14 +15,15 @@ def render(receipt: Receipt) -> str:
     Raises:
         UsageError: carbon is not known.
     """
-    cpus = f"{parts.most_workers(receipt)} workers on processors, no GPU"
+    most = parts.most_workers(receipt)
+    hardware = f"{most} worker{'' if most == 1 else 's'} on processors, no GPU"
     values = {
         "emissions": parts.grams(receipt),
         "source": f"tidewatt, receipt of job {receipt.identity.job_id}; {parts.how_measured(receipt)}; "
         f"{receipt.place.grid}",
         "training_type": receipt.identity.labels.get("training_type", "pre-training"),
         "geographical_location": ", ".join(parts.zones(receipt)),
-        "hardware_used": cpus,
+        "hardware_used": hardware,
     }
     # A JSON string is a YAML string as well, whatever is in it.
     lines = [f"  {key}: {json.dumps(value)}" for key, value in values.items()]

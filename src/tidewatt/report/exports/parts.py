@@ -49,8 +49,7 @@ def most_workers(receipt: Receipt) -> int:
 
 def how_measured(receipt: Receipt) -> str:
     """The meters, and how well they know."""
-    tier = str(receipt.energy.tier.name).lower()
-    return f"{' and '.join(receipt.energy.meters) or 'no meter'} ({tier})"
+    return f"{' and '.join(receipt.energy.meters) or 'no meter'}, tier {int(receipt.energy.tier)}"
 
 
 def _unknown(receipt: Receipt, what: str) -> UsageError:
