@@ -1,0 +1,283 @@
+"""Whether every joule has one owner, and what keeping the ledger costs: `python -m benchmarks.ledger`."""
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+
+from sqlalchemy import create_engine, insert
+
+from benchmarks.table import Figure, drawn, median, parser, write
+from tidewatt import wiring
+from tidewatt.accounting.allocate import allocate
+from tidewatt.adapters.clocks.real import RealClock
+from tidewatt.adapters.engines.processes import tree_cpu_seconds
+from tidewatt.adapters.meters.detect import best_meter
+from tidewatt.adapters.stores import rows, tables
+from tidewatt.adapters.stores.sql import SqlStore
+from tidewatt.cli.record import gather
+from tidewatt.domain.estimate import Tier
+from tidewatt.domain.ledger import Account, EnergyReading, Holder, Phase, Usage
+from tidewatt.report.receipt import build
+from tidewatt.sdk.client import Client, Options
+from tidewatt.sdk.functions import function
+
+_JOBS = 50
+_PHASES = (Phase.COMPUTE, Phase.COMM, Phase.CHECKPOINT, Phase.STALLED)
+_OUR_START = """
+import time
+from tidewatt.adapters.clocks.real import RealClock
+from tidewatt.adapters.meters.detect import best_meter
+best_meter().read(RealClock())
+print(time.process_time())
+"""
+_CODECARBON_START = """
+import logging, time
+logging.disable(logging.CRITICAL)
+from codecarbon import OfflineEmissionsTracker
+OfflineEmissionsTracker(country_iso_code="DEU", save_to_file=False).start()
+print(time.process_time())
+"""
+_CODECARBON_WORK = """
+import logging, sys, time
+logging.disable(logging.CRITICAL)
+from codecarbon import OfflineEmissionsTracker
+tracker = OfflineEmissionsTracker(country_iso_code="DEU", save_to_file=False, measure_power_secs=1)
+tracker.start()
+until = time.perf_counter() + float(sys.argv[1])
+while time.perf_counter() < until:
+    sum(range(1000))
+tracker.stop()
+print(tracker.final_emissions_data.energy_consumed * 3.6e6)
+"""
+
+
+@function()
+def spin(seconds: float) -> None:
+    """Keep a processor busy."""
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        sum(range(1000))
+
+
+def _seeded(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - the same figures each time are what is wanted
+
+
+def reading(rng: random.Random, at: float) -> EnergyReading:
+    """One of a second on a machine of 2 to 64 processors."""
+    energy_uj = rng.randrange(10**9)
+    cpus = rng.choice((2, 8, 64))
+    return EnergyReading(
+        meter="benchmark",
+        tier=Tier.COUNTER,
+        start_at=at,
+        end_at=at + 1,
+        wall_s=1.0,
+        energy_uj=energy_uj,
+        static_uj=rng.randrange(energy_uj + 1),
+        low_uj=energy_uj,
+        high_uj=energy_uj,
+        busy_cpu_s=rng.uniform(0, cpus),
+        cpus=cpus,
+    )
+
+
+def usages(rng: random.Random, jobs: int) -> list[Usage]:
+    """What so many jobs used; together they may claim more than there was."""
+    return [
+        Usage(
+            account=Account(Holder.JOB, f"job-{number}"),
+            phase=rng.choice(_PHASES),
+            cpu_s=rng.uniform(0, 2),
+            reserved_cpu_s=rng.uniform(0, 4),
+            zone="DE",
+            workers=1,
+            token=1,
+        )
+        for number in range(jobs)
+    ]
+
+
+def conserved(intervals: int) -> Figure:
+    """How many microjoules are lost or made over random intervals."""
+    rng = _seeded(1)
+    lost = 0
+    for at in range(intervals):
+        read = reading(rng, at)
+        lost += abs(sum(a.energy_uj for a in allocate(read, usages(rng, rng.randrange(8)))) - read.energy_uj)
+    source = "random readings, up to 7 accounts that may claim more than there is"
+    return Figure(name="conservation_error_uj", value=lost, unit="µJ", source=source, n=intervals)
+
+
+def two_jobs(folder: Path, seconds: float, codecarbon: Path | None) -> Figure:
+    """Two jobs at once: what all accounts received over what the machine drew."""
+    with Client(folder / "two") as client:
+        options = Options(zones=("DE",))
+        names = [client.submit(spin, {"seconds": seconds}, options) for _ in range(2)]
+        for name in names:
+            client.result(name)
+        entries = client.store.ledger()
+    whole = sum(read.energy_uj for read in {e.reading for e in entries})
+    ratio = sum(e.allocation.energy_uj for e in entries) / whole
+    peer = None if codecarbon is None else _codecarbon_twice(codecarbon, seconds)
+    source = "all accounts over all readings while two jobs ran; peer: two codecarbons over one"
+    return Figure(
+        name="two_jobs_sum_over_node", value=ratio, unit="x", peer=peer, source=source, n=len(entries)
+    )
+
+
+def _codecarbon_twice(python: Path, seconds: float) -> float:
+    command = [str(python), "-c", _CODECARBON_WORK, str(seconds)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603 - the peer
+    told = [float(process.communicate()[0].split()[-1]) for process in both]
+    return sum(told) / max(told)
+
+
+def meter_start(repeats: int, codecarbon: Path | None) -> Figure:
+    """Processor time from loading the meter to its first reading."""
+    value, spread = median([1000 * _told(Path(sys.executable), _OUR_START) for _ in range(repeats)], 0)
+    peer = None
+    if codecarbon is not None:
+        peer, _ = median([1000 * _told(codecarbon, _CODECARBON_START) for _ in range(repeats)])
+    source = "interpreter, imports, detection and first reading; peer: codecarbon, offline"
+    return Figure(
+        name="meter_start_cpu_ms", value=value, unit="ms", peer=peer, source=source, n=repeats, spread=spread
+    )
+
+
+def _told(python: Path, program: str) -> float:
+    done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    return float(done.stdout.split()[-1])
+
+
+def meter_first(repeats: int) -> Figure:
+    """The same in a process that has loaded everything, as a supervisor has."""
+    took: list[float] = []
+    for _ in range(repeats):
+        began = time.process_time()
+        best_meter().read(RealClock())
+        took.append(1000 * (time.process_time() - began))
+    value, spread = median(took, 2)
+    source = "detection and first reading alone, imports done"
+    return Figure(name="meter_first_cpu_ms", value=value, unit="ms", source=source, n=repeats, spread=spread)
+
+
+def meter_share(folder: Path, seconds: int) -> Figure:
+    """The part of a processor that metering 50 jobs once a second takes, saving included."""
+    command = ["sleep", str(10 * seconds + 60)]
+    sleepers = [subprocess.Popen(command) for _ in range(_JOBS)]  # noqa: S603 - of coreutils
+    store = SqlStore.open(f"sqlite:///{folder / 'share.db'}")
+    meter, clock, rng = best_meter(), RealClock(), _seeded(2)
+    meter.read(clock)
+    began, wall = time.process_time(), time.perf_counter()
+    for _ in range(seconds):
+        Event().wait(1.0)
+        for sleeper in sleepers:
+            tree_cpu_seconds(sleeper.pid)
+        read = meter.read(clock)
+        if read is not None:
+            store.record_energy(read, allocate(read, usages(rng, _JOBS)))
+    share = 100 * (time.process_time() - began) / (time.perf_counter() - wall)
+    for sleeper in sleepers:
+        sleeper.kill()
+        sleeper.wait()
+    store.close()
+    source = "processes looked at, meter read, allocated and saved, once a second, 50 jobs"
+    return Figure(name="meter_cpu_pct", value=share, unit="%", source=source, n=seconds)
+
+
+def rows_written(folder: Path, seconds: float) -> Figure:
+    """Allocations saved in a second, 50 to a reading, each reading a transaction."""
+    store = SqlStore.open(f"sqlite:///{folder / 'rows.db'}")
+    rng, written = _seeded(3), 0
+    batches = [(read, allocate(read, usages(rng, _JOBS))) for read in (reading(rng, at) for at in range(50))]
+    began = time.perf_counter()
+    while time.perf_counter() < began + seconds:
+        read, shares = batches[written % len(batches)]
+        store.record_energy(read, shares)
+        written += len(shares)
+    rate = written / (time.perf_counter() - began)
+    store.close()
+    source = "SQLite, one transaction for each reading of 50 jobs"
+    return Figure(name="ledger_rows_per_s", value=rate, unit="1/s", source=source, n=written)
+
+
+def receipt_made(folder: Path, readings: int) -> Figure:
+    """A receipt of a job with so many readings."""
+    home = folder / "receipt"
+    with Client(home) as client:
+        name = client.submit(spin, {"seconds": 0.1}, Options(zones=("DE",)))
+        client.result(name)
+        at = client.job(name).submission.submitted_at
+    _fill(home, name, at, readings)
+    with Client(home) as client:
+        began = time.perf_counter()
+        build(gather(client, client.job(name)))
+        took = 1000 * (time.perf_counter() - began)
+    source = f"gathered from SQLite and worked out, a job with {readings:,} readings"
+    return Figure(name="receipt_ms", value=took, unit="ms", source=source, n=1)
+
+
+def _fill(home: Path, name: str, at: float, readings: int) -> None:
+    rng = _seeded(4)
+    engine = create_engine(wiring.Home(home).store_url)
+    with engine.begin() as connection:
+        for first in range(0, readings, 10_000):
+            span = range(first, min(first + 10_000, readings))
+            made = [reading(rng, at + 1e-6 * number) for number in span]
+            ids = [10**9 + number for number in span]
+            values = [{**rows.reading_values(read), "id": id_} for read, id_ in zip(made, ids, strict=True)]
+            connection.execute(insert(tables.readings), values)
+            shares = [
+                rows.allocation_values(allocate(read, [_whole(name)])[0], id_)
+                for read, id_ in zip(made, ids, strict=True)
+            ]
+            connection.execute(insert(tables.allocations), shares)
+    engine.dispose()
+
+
+def _whole(name: str) -> Usage:
+    return Usage(
+        account=Account(Holder.JOB, name),
+        phase=Phase.COMPUTE,
+        cpu_s=1.0,
+        reserved_cpu_s=1.0,
+        zone="DE",
+        workers=1,
+        token=1,
+    )
+
+
+def measure(quick: bool, folder: Path, codecarbon: Path | None) -> Iterator[Figure]:
+    """All figures, one after the other."""
+    yield conserved(1_000 if quick else 10_000)
+    yield two_jobs(folder, 2.0 if quick else 10.0, codecarbon)
+    yield meter_start(1 if quick else 5, codecarbon)
+    yield meter_first(3 if quick else 20)
+    yield meter_share(folder, 3 if quick else 30)
+    yield rows_written(folder, 0.5 if quick else 5.0)
+    yield receipt_made(folder, 10_000 if quick else 1_000_000)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print the table, write the JSON."""
+    made = parser("Whether every joule has one owner, and what keeping the ledger costs.")
+    made.add_argument(
+        "--codecarbon", type=Path, metavar="PYTHON", help="an interpreter that has codecarbon, as a peer"
+    )
+    options = made.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = list(measure(options.quick, Path(folder), options.codecarbon))
+    sys.stdout.write(drawn(figures))
+    sys.stdout.write("model_error_pct: not measured; it wants a machine whose counters can be read.\n")
+    if options.json is not None:
+        write(options.json, figures)
+
+
+if __name__ == "__main__":
+    main()
