@@ -9,7 +9,7 @@ import tidewatt as tw
 
 
 @tw.training(workers=(1, 2), shards=2)
-def small(run: tw.Run, epochs: int = 60) -> tuple[str, str]:
+def small(run: tw.Run, epochs: int = 400) -> tuple[str, str]:
     """The kind of device, and a fingerprint of all parameters and buffers."""
     data = torch.randn(512, 32), torch.randint(0, 4, (512,))
     model = nn.Sequential(

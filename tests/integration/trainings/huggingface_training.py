@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import torch
+from holding import hold  # type: ignore[import-not-found]  # beside this file
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 from transformers.utils import logging
@@ -21,7 +22,9 @@ def examples(count: int) -> list[dict[str, torch.Tensor | int]]:
 
 
 @tw.training(checkpoint_every="0.2 s")
-def bert(run: tw.Run, out: str, epochs: int = 4, save_only_model: bool = False) -> str:
+def bert(
+    run: tw.Run, out: str, epochs: int = 4, save_only_model: bool = False, gate: str = "", after: int = 0
+) -> str:
     """A fingerprint of the weights and the optimizer's moments."""
     config = BertConfig(
         vocab_size=40,
@@ -32,6 +35,7 @@ def bert(run: tw.Run, out: str, epochs: int = 4, save_only_model: bool = False) 
         id2label=dict(enumerate("abc")),
     )
     model = BertForSequenceClassification(config)
+    hold(model, gate, after)
     arguments = TrainingArguments(
         out,
         num_train_epochs=epochs,

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import torch
+from holding import hold  # type: ignore[import-not-found]  # beside this file
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -63,7 +64,15 @@ class Net(LightningModule):
 
 
 @tw.training(checkpoint_every="0.2 s")
-def net(run: tw.Run, epochs: int = 40, accumulate: int = 2, validate: int = 25, plain: bool = False) -> str:
+def net(
+    run: tw.Run,
+    epochs: int = 5,
+    accumulate: int = 2,
+    validate: int = 25,
+    plain: bool = False,
+    gate: str = "",
+    after: int = 0,
+) -> str:
     """A fingerprint of the weights and the optimizer's moments."""
     warnings.simplefilter("ignore")
     loader = DataLoader if plain else StatefulDataLoader
@@ -81,6 +90,7 @@ def net(run: tw.Run, epochs: int = 40, accumulate: int = 2, validate: int = 25, 
         enable_model_summary=False,
     )
     model = Net()
+    hold(model.layers, gate, after)
     trainer.fit(model, train, test, ckpt_path=keep.checkpoint)
     digest = hashlib.sha256()
     for tensor in model.state_dict().values():
