@@ -1,7 +1,7 @@
 """Customer queries and what they are about: a language model read first, then fine-tuned to tell intents.
 
-The queries beside this file were made from phrases, for this example. `--arg data=FOLDER` takes others in the
-form of BANKING77: train.csv and test.csv, with the columns text and category.
+The queries beside this file were made from phrases, for this example. `--arg data=/WHOLE/PATH` takes others
+in the form of BANKING77: train.csv and test.csv, with the columns text and category.
 """
 
 import csv
