@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from tidewatt.accounting.stall import SHARE
 from tidewatt.domain.objective import Objective, parse
 from tidewatt.errors import UsageError
 from tidewatt.ports import Grid
@@ -63,7 +64,7 @@ def stall_share() -> float:
     Raises:
         UsageError: it is no share.
     """
-    text = os.environ.get("TIDEWATT_STALL_SHARE") or "0.05"
+    text = os.environ.get("TIDEWATT_STALL_SHARE") or str(SHARE)
     try:
         share = float(text)
     except ValueError:

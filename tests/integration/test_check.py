@@ -71,6 +71,8 @@ def test_a_job_by_name_and_a_month_with_its_teams_are_held_too(
         ("team vision, 2022-06", "carbon", "kept"),
         ("lineage greet, 2022-06", "money", "kept"),
     ]
+    typo = budget(tmp_path, '[team.visoin]\ncarbon = "1 kg"\n[lineage.greeet]\nenergy = "1 MJ"\n')
+    assert shell.run("check", *typo, "--month", "2022-06", code=3)[0].count("not enough evidence") == 2
     tight = budget(tmp_path, '[month]\nenergy = "0.001 J"\n')
     shell.run("check", *tight, "--month", "2022-06", code=1)
 

@@ -170,7 +170,9 @@ def _of_month(found: Sequence[Charge], budget: Mapping[str, Any], month: str) ->
 
 
 def _sums(found: Sequence[Charge]) -> dict[str, float | None]:
-    """Sums over charges; None as soon as one is not known."""
+    """Sums over charges; None as soon as one is not known, and where there is none, as of a misspelt team."""
+    if not found:
+        return {}
 
     def total(impacts: Sequence[Impact | None]) -> float | None:
         known = [impact.amount.value for impact in impacts if impact is not None]

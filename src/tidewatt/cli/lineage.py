@@ -7,8 +7,7 @@ from rich.text import Text
 
 from tidewatt.cli import words
 from tidewatt.cli.month import signals_of
-from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import State
+from tidewatt.domain.job import Job, done_before
 from tidewatt.domain.units import MICROJOULES, format_quantity
 from tidewatt.report.period import Charge, charges
 from tidewatt.sdk.client import Client
@@ -59,17 +58,11 @@ def _table(asked: Job, jobs: Sequence[Job], taken: dict[str, Charge]) -> Table:
         submission = job.submission
         arguments = " ".join(f"{k}={v}" for k, v in submission.arguments.items())
         energy = format_quantity(_energy_uj(taken, job) / MICROJOULES, "J") if job.id in taken else ""
-        repeats = _repeats(job, jobs)
+        repeats = done_before(job, jobs)
         cells = (str(job.state), submission.payload.sha256[:_SHORT], arguments, energy)
         again = "" if repeats is None else f"the same as {repeats.id}"
         table.add_row(Text(job.id, "bold" if job == asked else ""), *map(Text, cells), Text(again, "dim"))
     return table
-
-
-def _repeats(job: Job, jobs: Sequence[Job]) -> Job | None:
-    """The first job that had done the same work before this one was submitted."""
-    done = (each for each in jobs if each.seq < job.seq and each.state is State.SUCCEEDED)
-    return next((each for each in done if each.submission.same_work(job.submission)), None)
 
 
 def _values(asked: Job, jobs: Sequence[Job], taken: dict[str, Charge]) -> dict[str, object]:
@@ -85,7 +78,7 @@ def _values(asked: Job, jobs: Sequence[Job], taken: dict[str, Charge]) -> dict[s
                 "code_sha256": job.submission.payload.sha256,
                 "arguments": job.submission.arguments,
                 "energy_uj": _energy_uj(taken, job),
-                "repeats": None if (first := _repeats(job, jobs)) is None else first.id,
+                "repeats": None if (first := done_before(job, jobs)) is None else first.id,
             }
             for job in jobs
         ],

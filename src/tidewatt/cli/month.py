@@ -12,7 +12,7 @@ from tidewatt.domain.signal import Signal
 from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
 from tidewatt.errors import UsageError
 from tidewatt.report.figures import money, percent
-from tidewatt.report.period import Charge, charges
+from tidewatt.report.period import Charge, charges, month_of
 from tidewatt.report.waste import Loss, losses
 from tidewatt.sdk.client import Client
 
@@ -67,15 +67,11 @@ def span(month: str | None, now: float) -> tuple[float, float]:
         UsageError: it is no month.
     """
     try:
-        first = (
-            datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
-            if month is not None
-            else datetime.fromtimestamp(now, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        return month_of(
+            now if month is None else datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC).timestamp()
         )
     except ValueError:
         raise UsageError(f"month {month!r}", "a month such as 2026-11") from None
-    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return first.timestamp(), following.timestamp()
 
 
 def show_waste(found: Sequence[Charge], *, json: bool) -> None:

@@ -19,7 +19,7 @@ from tidewatt.cli.request import Request, Wanted, parse
 from tidewatt.cli.session import back, open_client
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import Kind
-from tidewatt.domain.job import Job
+from tidewatt.domain.job import Job, done_before
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State
 from tidewatt.errors import UsageError
 from tidewatt.report import text
@@ -115,8 +115,7 @@ def _introduce(job: Job, request: Request, told: Console) -> None:
 
 def _warn_of_repeats(client: Client, job: Job, told: Console) -> None:
     """Say if the same code has run with the same arguments before: its result is still there."""
-    done = [each for each in client.store.jobs() if each.state is State.SUCCEEDED]
-    same = next((each for each in done if each.submission.same_work(job.submission)), None)
+    same = done_before(job, client.store.jobs())
     if same is not None:
         told.print(f"The same code ran with the same arguments before: {back(client, 'show', same.id)}")
 

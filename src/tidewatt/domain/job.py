@@ -160,3 +160,9 @@ class Event:
     after: State
     token: int
     detail: str
+
+
+def done_before(job: Job, jobs: Sequence[Job]) -> Job | None:
+    """The first of some jobs that had done the same work before this one was submitted."""
+    done = (each for each in jobs if each.seq < job.seq and each.state is State.SUCCEEDED)
+    return next((each for each in done if each.submission.same_work(job.submission)), None)

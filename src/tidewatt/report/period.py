@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from tidewatt.accounting.carbon import Spent, operational
 from tidewatt.accounting.cost import cost
@@ -44,6 +45,13 @@ class Charge:
     def energy_uj(self) -> int:
         """All of it."""
         return sum(self.by_phase_uj.values())
+
+
+def month_of(at: float) -> tuple[float, float]:
+    """The first instant of the month that an instant lies in, and of the one after it, UTC seconds."""
+    first = datetime.fromtimestamp(at, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return first.timestamp(), following.timestamp()
 
 
 def charges(
@@ -101,8 +109,4 @@ def _charge(
 
 def _at(spent: Spent, zone: str | None) -> Spent:
     """What is shared has no zone of its own; on a node that lies in one it is that."""
-    if spent.zone or zone is None:
-        return spent
-    return Spent(
-        zone=zone, start_at=spent.start_at, end_at=spent.end_at, energy_j=spent.energy_j, meter=spent.meter
-    )
+    return spent if spent.zone or zone is None else replace(spent, zone=zone)

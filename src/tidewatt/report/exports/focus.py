@@ -7,14 +7,14 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from tidewatt.domain.ledger import Phase
 from tidewatt.domain.units import JOULES_PER_KWH
 from tidewatt.errors import UsageError
 from tidewatt.report.contents import Receipt
 from tidewatt.report.exports import parts
-from tidewatt.report.period import Charge
+from tidewatt.report.figures import iso
+from tidewatt.report.period import Charge, month_of
 
 COLUMNS: tuple[str, ...] = (
     "BilledCost",
@@ -125,14 +125,12 @@ def _row(charge: Charge) -> dict[str, object]:
 
 def _periods(charge: Charge) -> dict[str, str]:
     """The time of the charge, and the month that it is billed in: the one in which it ended."""
-    until = datetime.fromtimestamp(charge.end_at, UTC)
-    month = until.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+    first_at, following_at = month_of(charge.end_at)
     return {
-        "BillingPeriodStart": _instant(month),
-        "BillingPeriodEnd": _instant(following),
-        "ChargePeriodStart": _instant(datetime.fromtimestamp(charge.start_at, UTC)),
-        "ChargePeriodEnd": _instant(until),
+        "BillingPeriodStart": iso(first_at),
+        "BillingPeriodEnd": iso(following_at),
+        "ChargePeriodStart": iso(charge.start_at),
+        "ChargePeriodEnd": iso(charge.end_at),
     }
 
 
@@ -148,7 +146,3 @@ def _own(charge: Charge) -> dict[str, str]:
         **{key: "" if of is None else f"{of.amount.value:.12g}" for key, of in named.items()},
         "x_StalledJ": f"{charge.by_phase_uj.get(Phase.STALLED, 0) / 1e6:.6f}",
     }
-
-
-def _instant(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
