@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tidewatt.domain.function import FunctionSpec, Payload
 from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry, Phase
+from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
@@ -317,7 +317,20 @@ class Store(Protocol):
         ...
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
-        """Entries of one job, or all of the node."""
+        """Entries of one job, or all of the node, one by one; ``balances`` are their sums."""
+        ...
+
+    def balances(
+        self, job_id: str | None = None, *, since_at: float | None = None, until_at: float | None = None
+    ) -> list[Balance]:
+        """The ledger in sums of entries that are alike, of one job or all of the node.
+
+        ``since_at`` and ``until_at`` bound the hours in which readings began; they are whole hours.
+        """
+        ...
+
+    def beside(self, job_id: str, start_at: float, end_at: float) -> dict[Holder, int]:
+        """What each kind of account of the node received in a job's time, its own included, microjoules."""
         ...
 
     def record_signal(self, grid: str, signal: Signal) -> None:

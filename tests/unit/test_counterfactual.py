@@ -14,7 +14,7 @@ from tidewatt.accounting.saving import Saving, saving
 from tidewatt.domain.estimate import Estimate, Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Attempt, Job, Submission
-from tidewatt.domain.ledger import Account, Allocation, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.signal import Quality, Reading, Signal
 
@@ -85,7 +85,7 @@ def attempt(
 
 def entry(
     token: int, joules: float, phase: Phase = Phase.COMPUTE, hour: float = 0.0, spread: float = 0.0
-) -> LedgerEntry:
+) -> Balance:
     energy_uj = round(joules * 1_000_000)
     reading = EnergyReading(
         meter="test",
@@ -103,7 +103,7 @@ def entry(
     share = Allocation(
         account=Account(Holder.JOB, "job-1"), phase=phase, energy_uj=energy_uj, zone="DE", token=token
     )
-    return LedgerEntry(reading=reading, allocation=share)
+    return Balance.of(LedgerEntry(reading=reading, allocation=share))
 
 
 def known(found: Counterfactual | Unknown) -> Counterfactual:

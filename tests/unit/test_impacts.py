@@ -24,7 +24,7 @@ from tidewatt.accounting.factors import (
 )
 from tidewatt.accounting.water import water
 from tidewatt.domain.estimate import Estimate, Tier
-from tidewatt.domain.ledger import Account, Allocation, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.signal import Quality, Reading, Signal
 
 HOUR = 3600.0
@@ -186,7 +186,7 @@ def test_embodied_time_is_real_and_by_reservation() -> None:
         cpus=8,
     )
     mine = Allocation(account=Account(Holder.JOB, "a"), phase=Phase.COMPUTE, energy_uj=5, reserved_cpu_s=2.0)
-    entry = LedgerEntry(reading=reading, allocation=mine)
+    entry = Balance.of(LedgerEntry(reading=reading, allocation=mine))
     assert machine_seconds([entry, entry]) == pytest.approx(0.5)
 
 

@@ -15,7 +15,7 @@ from tidewatt.accounting.saving import Saving
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Account, Allocation, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.world import World
@@ -41,7 +41,7 @@ def grid(*values: float | None, quality: Quality = Quality.MODELLED) -> Signal:
     )
 
 
-def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) -> LedgerEntry:
+def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) -> Balance:
     energy_uj = round(1e6 * joules)
     reading = EnergyReading(
         meter="test meter",
@@ -65,7 +65,7 @@ def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) ->
         workers=workers,
         token=token,
     )
-    return LedgerEntry(reading=reading, allocation=share)
+    return Balance.of(LedgerEntry(reading=reading, allocation=share))
 
 
 def attempt(token: int, workers: int, first: int, last: int, start_h: float, end_h: float) -> Attempt:
@@ -141,7 +141,7 @@ def record() -> Record:
         job=job(),
         attempts=[attempt(1, 1, 1, 100, 0, 1), attempt(2, 2, 101, 300, 2, 3)],
         events=EVENTS,
-        entries=[
+        balances=[
             entry(1, 1, Phase.COMPUTE, 10.0, 0),
             entry(1, 1, Phase.CHECKPOINT, 1.0, 0),
             entry(2, 2, Phase.COMPUTE, 20.0, 2),
@@ -327,7 +327,7 @@ def test_a_job_that_has_not_begun_has_a_receipt_too() -> None:
         job=replace(job(State.QUEUED), token=0, steps_reached=0, steps_done=0),
         attempts=[],
         events=EVENTS[:1],
-        entries=[],
+        balances=[],
         progress=[],
         node_uj={},
         result=None,
@@ -357,7 +357,7 @@ def test_without_a_signal_carbon_is_not_known_rather_than_zero() -> None:
 
 
 def test_energy_that_no_meter_saw_is_not_known_rather_than_zero() -> None:
-    plain, data, page = renderings(build(replace(record(), entries=[])))
+    plain, data, page = renderings(build(replace(record(), balances=[])))
     parsed = json.loads(data)
     assert re.search(r"Energy +not known", plain)
     assert re.search(r"Water +not known", plain)
@@ -504,12 +504,9 @@ def test_a_loss_that_is_not_a_number_still_makes_json() -> None:
 def test_a_job_that_moved_is_drawn_with_both_zones() -> None:
     moved = record()
     away = replace(moved.attempts[1], site="there", zone="FR")
-    entries = [
-        replace(e, allocation=replace(e.allocation, zone="FR")) if e.allocation.token == 2 else e
-        for e in moved.entries
-    ]
+    balances = [replace(b, zone="FR") if b.token == 2 else b for b in moved.balances]
     signals = {**moved.signals, "FR": Signal("FR", grid(20, 20, 20, 20).readings)}
-    receipt = build(replace(moved, attempts=[moved.attempts[0], away], entries=entries, signals=signals))
+    receipt = build(replace(moved, attempts=[moved.attempts[0], away], balances=balances, signals=signals))
     page = html.render(receipt)
     assert receipt.running.moves == 1
     assert receipt.impacts.operational is not None
@@ -522,7 +519,7 @@ def test_a_job_that_moved_is_drawn_with_both_zones() -> None:
 def test_a_figure_that_would_round_to_nothing_is_no_difference() -> None:
     made = record()
     even = replace(
-        made, entries=made.entries[:1], attempts=made.attempts[:1], job=replace(job(), steps_total=100)
+        made, balances=made.balances[:1], attempts=made.attempts[:1], job=replace(job(), steps_total=100)
     )
     receipt = build(replace(even, signals={"DE": grid(*[CLEAN] * 5)}))
     plain, _, page = renderings(receipt)

@@ -7,7 +7,7 @@ from math import inf
 
 from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
 from tidewatt.domain.estimate import ZERO, Estimate, total
-from tidewatt.domain.ledger import LedgerEntry
+from tidewatt.domain.ledger import Balance
 from tidewatt.domain.signal import Reading, Signal
 from tidewatt.domain.units import HOUR_S, JOULES_PER_KWH
 
@@ -27,13 +27,13 @@ class Spent:
     meter: Estimate
 
     @classmethod
-    def of(cls, entry: LedgerEntry) -> "Spent":
-        """The energy of a ledger entry."""
-        reading, energy = entry.reading, entry.energy_j
+    def of(cls, balance: Balance) -> "Spent":
+        """The energy of a balance."""
+        energy = balance.energy_j
         return cls(
-            zone=entry.allocation.zone,
-            start_at=reading.start_at,
-            end_at=reading.end_at,
+            zone=balance.zone,
+            start_at=balance.start_at,
+            end_at=balance.end_at,
             energy_j=Estimate.exact(energy.value),
             meter=ratio(energy),
         )

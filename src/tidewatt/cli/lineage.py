@@ -39,8 +39,8 @@ def show_lineage(client: Client, name: str, *, json: bool) -> None:
 def _taken(client: Client, jobs: Sequence[Job]) -> dict[str, Charge]:
     """What each job received; those that never ran are left out."""
     named = {job.id: job for job in jobs}
-    entries = [e for e in client.store.ledger() if e.allocation.account.job_id in named]
-    found = charges(entries, named, signals_of(client, named, entries))
+    balances = [balance for job in jobs for balance in client.store.balances(job.id)]
+    found = charges(balances, named, signals_of(client, named, balances))
     return {charge.resource: charge for charge in found if not charge.shared}
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from tidewatt.cli import words
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import LedgerEntry
+from tidewatt.domain.ledger import Balance
 from tidewatt.domain.signal import Signal
 from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
 from tidewatt.errors import UsageError
@@ -24,36 +24,36 @@ def gather(client: Client, month: str | None) -> list[Charge]:
         UsageError: it is no month, or nothing was metered in it.
     """
     start_at, end_at = span(month, client.now())
-    entries = [e for e in client.store.ledger() if start_at <= e.reading.start_at < end_at]
-    if not entries:
+    balances = client.store.balances(since_at=start_at, until_at=end_at)
+    if not balances:
         raise UsageError(
             f"no reading in the month that begins on {datetime.fromtimestamp(start_at, UTC):%d %b %Y}",
             "a month in which a job ran",
             "choose another --month",
         )
     jobs = {job.id: job for job in client.store.jobs()}
-    signals = signals_of(client, jobs, entries)
+    signals = signals_of(client, jobs, balances)
     known = [jobs[job_id] for job_id in signals]
     if known:
         last = max(known, key=lambda job: job.seq)
         signals[""] = _signals(client, last, {last.submission.home_zone}, start_at, end_at)
-    return charges(entries, jobs, signals)
+    return charges(balances, jobs, signals)
 
 
 def signals_of(
-    client: Client, jobs: Mapping[str, Job], entries: Sequence[LedgerEntry]
+    client: Client, jobs: Mapping[str, Job], balances: Sequence[Balance]
 ) -> dict[str, Mapping[str, Signal]]:
-    """The intensities that price the entries of each job, by job and zone."""
-    held: dict[str, list[LedgerEntry]] = {}
-    for entry in entries:
-        held.setdefault(entry.allocation.account.job_id, []).append(entry)
+    """The intensities that price the balances of each job, by job and zone."""
+    held: dict[str, list[Balance]] = {}
+    for balance in balances:
+        held.setdefault(balance.account.job_id, []).append(balance)
     return {
         job_id: _signals(
             client,
             jobs[job_id],
-            {entry.allocation.zone for entry in of},
-            of[0].reading.start_at,
-            of[-1].reading.end_at,
+            {balance.zone for balance in of},
+            min(balance.start_at for balance in of),
+            max(balance.end_at for balance in of),
         )
         for job_id, of in held.items()
         if job_id in jobs

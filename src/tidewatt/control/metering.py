@@ -7,7 +7,17 @@ from tidewatt.accounting import stall
 from tidewatt.accounting.allocate import allocate
 from tidewatt.control.observe import Sites
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import PLATFORM, POOL, Account, Allocation, EnergyReading, Holder, Phase, Usage
+from tidewatt.domain.ledger import (
+    PLATFORM,
+    POOL,
+    Account,
+    Allocation,
+    Balance,
+    EnergyReading,
+    Holder,
+    Phase,
+    Usage,
+)
 from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES
 from tidewatt.policy.stuck import Pulse, feel
 from tidewatt.ports import Clock, Engine, EngineUsage, Meter, Store, WorkerUsage
@@ -59,12 +69,10 @@ class Metering:
         if self._meter is not None:
             self._meter.read(self._clock)
         for job in open_jobs:
-            for entry in self._store.ledger(job.id):
-                middle = (entry.reading.start_at + entry.reading.end_at) / 2
-                reading = self._store.signal(job.submission.grid, entry.allocation.zone, middle, middle).at(
-                    middle
-                )
-                self._add(entry.allocation, reading.value if reading else None)
+            for balance in self._store.balances(job.id):
+                middle = (balance.start_at + balance.end_at) / 2
+                reading = self._store.signal(job.submission.grid, balance.zone, middle, middle).at(middle)
+                self._add(balance, reading.value if reading else None)
 
     def spent(self, job_id: str) -> Spent:
         """What a job has used so far."""
@@ -104,12 +112,12 @@ class Metering:
             pulses[key] = feel(self._pulses.get(key), self._clock.wall(), step, cpu_s)
         self._pulses = pulses
 
-    def _add(self, allocation: Allocation, intensity: float | None) -> None:
-        spent = self._spent.setdefault(allocation.account.job_id, Spent())
-        energy_j = allocation.energy_uj / MICROJOULES
+    def _add(self, share: Allocation | Balance, intensity: float | None) -> None:
+        spent = self._spent.setdefault(share.account.job_id, Spent())
+        energy_j = share.energy_uj / MICROJOULES
         spent.energy_j += energy_j
         if intensity is not None:
-            facility_j = energy_j * next((s.pue for s in self._sites() if s.zone == allocation.zone), 1.0)
+            facility_j = energy_j * next((s.pue for s in self._sites() if s.zone == share.zone), 1.0)
             spent.carbon_g = (spent.carbon_g or 0.0) + facility_j / JOULES_PER_KWH * intensity
 
     def _usages(self, usage: EngineUsage, reading: EnergyReading) -> list[Usage]:

@@ -183,7 +183,7 @@ class Observer:
         ended = [attempt for attempt in attempts if attempt.ended_wall is not None]
         known, seen = self._watts.get(job_id, (0, {}))
         if len(ended) > known:
-            seen = pace.watts_seen(pace.stints(ended, self._store.ledger(job_id)))
+            seen = pace.watts_seen(pace.stints(ended, self._store.balances(job_id)))
             self._watts[job_id] = len(ended), seen
         return seen
 

@@ -14,7 +14,7 @@ from tidewatt.accounting.saving import saving
 from tidewatt.accounting.water import water
 from tidewatt.domain.estimate import Tier, total
 from tidewatt.domain.job import Attempt, Event, Job
-from tidewatt.domain.ledger import Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Balance, Holder, Phase
 from tidewatt.domain.lifecycle import ENDED, State
 from tidewatt.domain.signal import Quality, Signal
 from tidewatt.domain.units import HOUR_S, MICROJOULES
@@ -41,7 +41,7 @@ _PHASES = {Phase.COMM: "communication", Phase.REPLAY: "work done again"}
 class Record:
     """Everything about one job that a receipt is made from.
 
-    ``entries`` are those of the job alone; ``node_uj`` is what every kind of account of the node received
+    ``balances`` are those of the job alone; ``node_uj`` is what every kind of account of the node received
     over the same period, the job's own included. ``signals`` are actual intensities by zone, gCO2e/kWh,
     ``progress`` is (at, step, workers, loss) of every report, ``result`` what the function returned, and
     ``issued_at`` the instant of the world's clock at which the receipt is made.
@@ -50,7 +50,7 @@ class Record:
     job: Job
     attempts: list[Attempt]
     events: list[Event]
-    entries: list[LedgerEntry]
+    balances: list[Balance]
     node_uj: dict[Holder, int]
     signals: dict[str, Signal]
     progress: list[tuple[float, int, int, float | None]]
@@ -69,11 +69,11 @@ def build(record: Record) -> Receipt:
     is told as not known, with the reason, and never as 0.
     """
     job = record.job
-    priced = operational(map(Spent.of, record.entries), record.signals, record.factors)
+    priced = operational(map(Spent.of, record.balances), record.signals, record.factors)
     home = record.signals.get(job.submission.home_zone)
-    other = counterfactual(job, record.attempts, record.entries, home, record.world.speed, record.factors)
+    other = counterfactual(job, record.attempts, record.balances, home, record.world.speed, record.factors)
     saved = (
-        saving(priced, machine_seconds(record.entries), other, record.factors)
+        saving(priced, machine_seconds(record.balances), other, record.factors)
         if isinstance(other, Counterfactual)
         else other
     )
@@ -140,21 +140,21 @@ def _place(record: Record, hours: tuple[Hour, ...]) -> Place:
 
 
 def _energy(record: Record) -> Energy:
-    entries = record.entries
-    total_uj = sum(e.allocation.energy_uj for e in entries)
+    balances = record.balances
+    total_uj = sum(balance.energy_uj for balance in balances)
     phases: Counter[Phase] = Counter()
     workers: Counter[int] = Counter()
-    for entry in entries:
-        phases[entry.allocation.phase] += entry.allocation.energy_uj
-        workers[entry.allocation.workers] += entry.allocation.energy_uj
+    for balance in balances:
+        phases[balance.phase] += balance.energy_uj
+        workers[balance.workers] += balance.energy_uj
     seen = [phase for phase, microjoules in phases.most_common() if microjoules > 0]
     node = record.node_uj
     return Energy(
         metered=_metered(record),
         total_uj=total_uj,
-        total_j=replace(total(e.energy_j for e in entries), value=total_uj / MICROJOULES),
-        tier=max((e.reading.tier for e in entries), default=Tier.DEFAULT),
-        meters=tuple(sorted({e.reading.meter for e in entries})),
+        total_j=replace(total(b.energy_j for b in balances), value=total_uj / MICROJOULES),
+        tier=max((b.tier for b in balances), default=Tier.DEFAULT),
+        meters=tuple(sorted({b.meter for b in balances})),
         by_phase=tuple(
             Part(p.value, _PHASES.get(p, p.replace("_", " ")), phases[p], phases[p] / total_uj) for p in seen
         ),
@@ -174,17 +174,17 @@ def _energy(record: Record) -> Energy:
 
 
 def _metered(record: Record) -> bool:
-    return bool(record.entries) or not record.attempts
+    return bool(record.balances) or not record.attempts
 
 
 def _impacts(record: Record, priced: Operational) -> Impacts:
-    energy_j = total(e.energy_j for e in record.entries)
+    energy_j = total(b.energy_j for b in record.balances)
     known = _metered(record)
     return Impacts(
         operational=priced.carbon if known else None,
         unpriced_zones=priced.unpriced_zones,
         filled_share=priced.filled_share,
-        embodied=embodied(machine_seconds(record.entries), record.factors) if known else None,
+        embodied=embodied(machine_seconds(record.balances), record.factors) if known else None,
         water=water(energy_j, record.factors) if known else None,
         cost=cost(energy_j, record.factors) if known else None,
         intensity=priced.intensity,
@@ -260,7 +260,7 @@ def _notes(
     record: Record, priced: Operational, other: Counterfactual | Unknown, hours: Iterable[Hour]
 ) -> tuple[str, ...]:
     notes: list[str] = []
-    if not record.entries:
+    if not record.balances:
         notes.append("No energy has been metered for this job yet.")
     if priced.unpriced_zones:
         zones = ", ".join(zone or "an unnamed zone" for zone in priced.unpriced_zones)
@@ -276,7 +276,7 @@ def _notes(
         )
     if any(hour.quality == Quality.MODELLED for hour in hours):
         notes.append("Carbon intensity comes from a model of the grid, not from measurement.")
-    tier = max((e.reading.tier for e in record.entries), default=Tier.COUNTER)
+    tier = max((b.tier for b in record.balances), default=Tier.COUNTER)
     if tier >= Tier.MODEL:
         notes.append(
             "Energy is modelled from processor time, as this machine has no counter that we may read."

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from tidewatt.accounting.balance import balances, beside
+from tidewatt.adapters.stores.ledger import check_sum
 from tidewatt.adapters.stores.moves import CHANGEABLE, unknown_job
 from tidewatt.adapters.stores.tables import printable
 from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry
+from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Quality, Reading, Signal
@@ -186,17 +188,28 @@ class MemoryStore:
         Raises:
             TidewattError: the allocations do not sum to the reading, in microjoules.
         """
-        allocated_uj = sum(allocation.energy_uj for allocation in allocations)
-        if allocated_uj != reading.energy_uj:
-            raise TidewattError(
-                f"allocations of {allocated_uj} µJ", f"{reading.energy_uj} µJ, all that {reading.meter} read"
-            )
+        check_sum(reading, allocations)
         if self._keep_history:
             self._ledger += [LedgerEntry(reading=reading, allocation=share) for share in allocations]
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
         """Entries of one job, or all of the node, in the order recorded."""
         return [e for e in self._ledger if job_id is None or e.allocation.account.job_id == job_id]
+
+    def balances(
+        self, job_id: str | None = None, *, since_at: float | None = None, until_at: float | None = None
+    ) -> list[Balance]:
+        """The ledger in sums of entries that are alike, of one job or all of the node."""
+        return [
+            balance
+            for balance in balances(self.ledger(job_id))
+            if (since_at is None or since_at <= balance.start_at)
+            and (until_at is None or balance.start_at < until_at)
+        ]
+
+    def beside(self, job_id: str, start_at: float, end_at: float) -> dict[Holder, int]:
+        """What each kind of account of the node received in a job's time, its own included, microjoules."""
+        return beside(self._ledger, job_id, start_at, end_at)
 
     def record_signal(self, grid: str, signal: Signal) -> None:
         """Keep actual readings; one kept before gives way only to one of the same quality or better."""
