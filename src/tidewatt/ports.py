@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tidewatt.domain.function import FunctionSpec, Payload
-from tidewatt.domain.job import Attempt, Event, Job, Submission
+from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
 from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.plan import Plan
@@ -304,6 +304,10 @@ class Store(Protocol):
         """Make a checkpoint the one to resume from, or raise StaleToken."""
         ...
 
+    def checkpoints(self, job_id: str) -> list[SavedCheckpoint]:
+        """All checkpoints of a job that were written, oldest first; most are gone by now."""
+        ...
+
     def note(self, job_id: str, *, at: float, wall: float, detail: str) -> None:
         """Save something worth knowing that is not a move: an event that leaves the state as it is."""
         ...
@@ -325,7 +329,7 @@ class Store(Protocol):
     ) -> list[Balance]:
         """The ledger in sums of entries that are alike, of one job or all of the node.
 
-        ``since_at`` and ``until_at`` bound the hours in which readings began; they are whole hours.
+        ``since_at`` and ``until_at`` bound when readings began; they lie on hours.
         """
         ...
 

@@ -68,11 +68,11 @@ def test_a_job_without_energy_has_no_readings() -> None:
     assert beside(reading(0, 5, UNALLOCATED), "a", 0, 5) == {}
 
 
-def test_entries_of_one_hour_are_summed_and_those_of_two_are_not() -> None:
+def test_entries_of_a_quarter_of_an_hour_are_summed_and_those_of_two_are_not() -> None:
     ledger = [
         *reading(10, 20, JOB, OTHER),
         *reading(20, 30, JOB),
-        *reading(3590, 3610, JOB),  # its hours have two prices
+        *reading(3590, 3610, JOB),  # its quarters may have two prices
         *reading(3595, 3605, JOB),
         *reading(3700, 3710, JOB),
     ]

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from tidewatt.domain.ledger import Balance, Holder, LedgerEntry
-from tidewatt.domain.units import HOUR_S
+from tidewatt.domain.ledger import SPAN_S, Balance, Holder, LedgerEntry
 
 
 def balances(entries: Iterable[LedgerEntry]) -> list[Balance]:
@@ -27,7 +26,7 @@ def merged(parts: Iterable[tuple[Balance, int]]) -> list[Balance]:
             part.meter,
             part.tier,
             part.cpus,
-            part.start_at // HOUR_S,
+            part.start_at // SPAN_S,
             crossing,
         )
         before = sums.get(key)
@@ -64,9 +63,9 @@ def beside(ledger: Sequence[LedgerEntry], job_id: str, start_at: float, end_at: 
 
 
 def _crossing(number: int, entry: LedgerEntry) -> int:
-    """0 for a reading within one hour, which prices as one with others of it; else a number of its own."""
+    """0 for a reading within one span, which prices as one with others of it; else a number of its own."""
     reading = entry.reading
-    return 0 if reading.start_at // HOUR_S == reading.end_at // HOUR_S else number + 1
+    return 0 if reading.start_at // SPAN_S == reading.end_at // SPAN_S else number + 1
 
 
 def _sum(one: Balance, other: Balance) -> Balance:

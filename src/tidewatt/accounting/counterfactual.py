@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewatt.accounting.carbon import Operational, Spent, operational, ratio
-from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
+from tidewatt.accounting.conditions import Conditions
+from tidewatt.accounting.factors import Impact
 from tidewatt.accounting.pace import joules_per_step, steps_per_second, stints, work_energy_j
 from tidewatt.domain.estimate import ZERO, Estimate, total
 from tidewatt.domain.job import Attempt, Job, unbroken
 from tidewatt.domain.ledger import Balance, Phase
 from tidewatt.domain.lifecycle import State
-from tidewatt.domain.signal import Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,8 @@ def counterfactual(
     job: Job,
     attempts: Sequence[Attempt],
     balances: Sequence[Balance],
-    signal: Signal | None,
+    conditions: Conditions,
     speed: float,
-    factors: Factors = DEFAULTS,
 ) -> Counterfactual | Unknown:
     """Tell what the same work would have taken without Tidewatt's choices.
 
@@ -74,9 +73,8 @@ def counterfactual(
         job: The job.
         attempts: All attempts at it.
         balances: Its ledger.
-        signal: The actual intensity of its home zone, gCO2e/kWh.
+        conditions: Those that the run which did happen is priced with.
         speed: World seconds for each real second.
-        factors: Those that the run which did happen is priced with.
     """
     if job.state in {State.FAILED, State.CANCELLED}:
         return Unknown(f"the job was {job.state}, and a saving is told only of work that was finished")
@@ -103,7 +101,7 @@ def counterfactual(
         workers=workers,
         energy_j=(cold.energy_j + work.energy_j) * meter,
         meter=meter,
-        operational=operational(spent, {} if signal is None else {zone: signal}, factors),
+        operational=operational(spent, conditions),
         basis=f"{work.basis}; {cold.basis}",
         assumed=work.assumed,
     )

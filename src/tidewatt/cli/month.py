@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
+from tidewatt.accounting.conditions import Conditions
 from tidewatt.cli import words
+from tidewatt.cli.conditions import conditions_of
 from tidewatt.domain.job import Job
 from tidewatt.domain.ledger import Balance
-from tidewatt.domain.signal import Signal
 from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
 from tidewatt.errors import UsageError
 from tidewatt.report.figures import money, percent
@@ -32,27 +33,28 @@ def gather(client: Client, month: str | None) -> list[Charge]:
             "choose another --month",
         )
     jobs = {job.id: job for job in client.store.jobs()}
-    signals = signals_of(client, jobs, balances)
-    known = [jobs[job_id] for job_id in signals]
+    conditions = conditions_by_job(client, jobs, balances)
+    known = [jobs[job_id] for job_id in conditions]
     if known:
         last = max(known, key=lambda job: job.seq)
-        signals[""] = _signals(client, last, {last.submission.home_zone}, start_at, end_at)
-    return charges(balances, jobs, signals)
+        home = last.submission.home_zone
+        conditions[""] = conditions_of(client, last, [home], start_at - HOUR_S, end_at)
+    return charges(balances, jobs, conditions)
 
 
-def signals_of(
+def conditions_by_job(
     client: Client, jobs: Mapping[str, Job], balances: Sequence[Balance]
-) -> dict[str, Mapping[str, Signal]]:
-    """The intensities that price the balances of each job, by job and zone."""
+) -> dict[str, Conditions]:
+    """What the balances of each job are priced with."""
     held: dict[str, list[Balance]] = {}
     for balance in balances:
         held.setdefault(balance.account.job_id, []).append(balance)
     return {
-        job_id: _signals(
+        job_id: conditions_of(
             client,
             jobs[job_id],
-            {balance.zone for balance in of},
-            min(balance.start_at for balance in of),
+            [balance.zone for balance in of],
+            min(balance.start_at for balance in of) - HOUR_S,
             max(balance.end_at for balance in of),
         )
         for job_id, of in held.items()
@@ -105,11 +107,6 @@ def show_waste(found: Sequence[Charge], *, json: bool) -> None:
         if whole
         else "Nothing was drawn."
     )
-
-
-def _signals(client: Client, job: Job, zones: set[str], start_at: float, end_at: float) -> dict[str, Signal]:
-    grid = job.submission.grid
-    return {zone: client.store.signal(grid, zone, start_at - HOUR_S, end_at) for zone in zones if zone}
 
 
 def _values(loss: Loss) -> dict[str, object]:

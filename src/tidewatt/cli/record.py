@@ -2,9 +2,10 @@
 
 from typing import cast
 
+from tidewatt.cli.conditions import conditions_of
 from tidewatt.domain.job import Job
 from tidewatt.domain.units import HOUR_S
-from tidewatt.report.receipt import Record
+from tidewatt.report.record import Record
 from tidewatt.sdk.client import Client
 
 _AFTER_S = 48 * HOUR_S
@@ -26,16 +27,14 @@ def gather(client: Client, job: Job) -> Record:
         events=store.events(job.id),
         balances=store.balances(job.id),
         node_uj=store.beside(job.id, submission.submitted_at, now),
-        signals={
-            zone: store.signal(submission.grid, zone, submission.submitted_at - HOUR_S, until)
-            for zone in zones
-        },
+        conditions=conditions_of(client, job, zones, submission.submitted_at - HOUR_S, until),
         progress=store.progress(job.id),
         world=submission.world,
         grid_name=submission.grid,
         plan_note=plan.note(job.id) if plan else "",
         issued_at=now,
         result=as_result(shown),
+        checkpoints=tuple(store.checkpoints(job.id)),
     )
 
 

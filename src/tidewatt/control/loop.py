@@ -1,12 +1,14 @@
 """The one loop: observe, decide, act, record. The same live and simulated."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tidewatt.accounting import stall
 from tidewatt.control.act import Actor
 from tidewatt.control.agenda import Agenda
 from tidewatt.control.foresight import Prospect
+from tidewatt.control.keep import Keeper
 from tidewatt.control.metering import Metering
 from tidewatt.control.observe import Observer, Sites
 from tidewatt.control.record import Recorder
@@ -16,6 +18,7 @@ from tidewatt.domain.budget import Budget
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, Wish
+from tidewatt.domain.signal import Series
 from tidewatt.domain.units import format_duration
 from tidewatt.domain.world import World
 from tidewatt.policy.names import Policy
@@ -41,6 +44,8 @@ class Parts:
     feed: Feed
     sites: Sites
     prospect: Prospect
+    series: Mapping[Series, Grid] = field(default_factory=dict[Series, Grid])
+    """What is told by the hour beside the grid's intensity, for receipts."""
     sample_every_s: float = 1.0
     """Real seconds between readings of the meter while anything runs."""
     stuck_after_s: float = 300.0
@@ -61,6 +66,7 @@ class Loop:
         self._policy = policy
         self._store, self._engine, self._clock = parts.store, parts.engine, parts.clock
         self._observer = Observer(parts.store, parts.grid, parts.clock, parts.sites, parts.prospect)
+        self._keeper = Keeper(parts.store, parts.grid, parts.clock, parts.sites, parts.series)
         self._recorder = Recorder(parts.store, parts.clock)
         self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
         self._metering = Metering(
@@ -122,7 +128,7 @@ class Loop:
         if self._recorder.record(event):
             self._agenda.stir(job_id)
         if isinstance(event, Exited):
-            self._observer.keep_hindsight(job_id)
+            self._keeper.keep_hindsight(job_id)
 
     @property
     def _decide_at(self) -> float:
@@ -159,7 +165,7 @@ class Loop:
             if again_at is not None:
                 self._agenda.look_at(job.id, again_at)
         if len(about) == len(jobs):
-            self._observer.keep_signals(jobs)
+            self._keeper.keep(jobs)
         self._save_time()
 
     def _sample(self) -> None:

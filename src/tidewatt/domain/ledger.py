@@ -119,12 +119,16 @@ class LedgerEntry:
         )
 
 
+SPAN_S = 900.0
+"""Hours of signals begin on the hour, or in some zones a half or a quarter past it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """The sum of an account's entries that are alike: of one attempt, phase and place, one meter and hour.
+    """The sum of an account's entries that are alike: of one attempt, phase and place, one meter and span.
 
-    Readings that reach from one hour into another are summed with none, since each hour has a price of its
-    own. ``machine_s`` are the real seconds of the whole machine that the entries reserved.
+    Readings that reach from one span into another are summed with none, since they may have two prices.
+    ``machine_s`` are the real seconds of the whole machine that the entries reserved.
     """
 
     account: Account

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tidewatt.accounting.carbon import Spent, operational
-from tidewatt.accounting.cost import cost
+from tidewatt.accounting.conditions import Conditions
+from tidewatt.accounting.cost import electricity
 from tidewatt.accounting.embodied import embodied, machine_seconds
-from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
+from tidewatt.accounting.factors import Impact
 from tidewatt.accounting.water import water
-from tidewatt.domain.estimate import total
 from tidewatt.domain.job import Job
 from tidewatt.domain.ledger import Account, Balance, Holder, Phase
-from tidewatt.domain.signal import Signal
 
 _NAMES = {
     Holder.POOL: "kept ready for jobs to come",
@@ -57,39 +56,37 @@ def month_of(at: float) -> tuple[float, float]:
 def charges(
     balances: Iterable[Balance],
     jobs: Mapping[str, Job],
-    signals: Mapping[str, Mapping[str, Signal]],
-    factors: Factors = DEFAULTS,
+    conditions: Mapping[str, Conditions],
 ) -> list[Charge]:
     """One for each account, jobs first in the order of their first reading; together all of the node.
 
     Args:
         balances: of the period, in the order recorded.
         jobs: those that balances name.
-        signals: intensities by job and zone; by "" for what is shared, whose zone is that of the node.
-        factors: what turns energy and time into impacts.
+        conditions: those of each job; of "" for what is shared, whose zone is that of the node.
     """
     held: defaultdict[Account, list[Balance]] = defaultdict(list)
     for balance in balances:
         held[balance.account].append(balance)
     ordered = sorted(held, key=lambda account: account.holder is not Holder.JOB)
-    return [_charge(a, held[a], jobs.get(a.job_id), signals.get(a.job_id, {}), factors) for a in ordered]
+    unknown = Conditions()
+    return [_charge(a, held[a], jobs.get(a.job_id), conditions.get(a.job_id, unknown)) for a in ordered]
 
 
 def _charge(
     account: Account,
     balances: list[Balance],
     job: Job | None,
-    signals: Mapping[str, Signal],
-    factors: Factors,
+    conditions: Conditions,
 ) -> Charge:
     shared = account.holder is not Holder.JOB
     by_phase: Counter[Phase] = Counter()
     for balance in balances:
         by_phase[balance.phase] += balance.energy_uj
-    energy_j = total(balance.energy_j for balance in balances)
-    only = next(iter(signals)) if shared and len(signals) == 1 else None
-    spent = [Spent.of(balance) for balance in balances]
-    priced = operational([_at(each, only) for each in spent], signals, factors)
+    zoned = conditions.intensity
+    only = next(iter(zoned)) if shared and len(zoned) == 1 else None
+    spent = [_at(Spent.of(balance), only) for balance in balances]
+    priced = operational(spent, conditions)
     zones = dict.fromkeys(b.zone for b in balances if b.zone)
     return Charge(
         resource=account.job_id or str(account.holder),
@@ -101,9 +98,9 @@ def _charge(
         end_at=max(b.end_at for b in balances),
         by_phase_uj=dict(by_phase),
         operational=priced.carbon,
-        embodied=None if shared else embodied(machine_seconds(balances), factors),
-        water=water(energy_j, factors),
-        cost=cost(energy_j, factors),
+        embodied=None if shared else embodied(machine_seconds(balances), conditions.factors),
+        water=water(spent, conditions),
+        cost=electricity(spent, conditions),
     )
 
 

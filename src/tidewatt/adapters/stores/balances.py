@@ -30,8 +30,8 @@ from sqlalchemy.types import TypeEngine
 from tidewatt.accounting.balance import merged
 from tidewatt.adapters.stores.tables import allocations, balances, pages, readings
 from tidewatt.domain.estimate import Tier
-from tidewatt.domain.ledger import Account, Balance, Holder
-from tidewatt.domain.units import HOUR_S, MICROJOULES
+from tidewatt.domain.ledger import SPAN_S, Account, Balance, Holder
+from tidewatt.domain.units import MICROJOULES
 
 PAGE = 1000
 """Readings to a page."""
@@ -68,7 +68,7 @@ def close_page(connection: Connection) -> None:
 def read(
     connection: Connection, job_id: str | None, since_at: float | None, until_at: float | None
 ) -> list[Balance]:
-    """The balances of a job or of all, of readings that began in hours between the two."""
+    """The balances of a job or of all, of readings that began between the two."""
     columns: list[ColumnElement[object]] = [balances.c[c.name] for c in _sums().selected_columns]
     paged = select(*columns)
     fresh = _sums(
@@ -104,8 +104,8 @@ def beside(connection: Connection, job_id: str, start_at: float, end_at: float) 
 
 
 def _sums(*where: ColumnElement[bool]) -> "Select[*tuple[object, ...]]":
-    """Entries that are alike, summed; ``crossing`` keeps apart the readings that lie in two hours."""
-    start, end = _Hour(readings.c.start_at), _Hour(readings.c.end_at)
+    """Entries that are alike, summed; ``crossing`` keeps apart the readings that lie in two spans."""
+    start, end = _Span(readings.c.start_at), _Span(readings.c.end_at)
     crossing = case((start == end, literal(0, BigInteger)), else_=readings.c.id)
     share_j = cast(allocations.c.energy_uj, Double) / MICROJOULES
     nothing = readings.c.energy_uj == 0
@@ -145,22 +145,22 @@ def _sums(*where: ColumnElement[bool]) -> "Select[*tuple[object, ...]]":
     )
 
 
-class _Hour(FunctionElement[int]):
-    """The number of the hour of an instant."""
+class _Span(FunctionElement[int]):
+    """The number of the span of an instant."""
 
     type: TypeEngine[int] = BigInteger()
     inherit_cache: bool | None = True
 
 
-@compiles(_Hour)
-def _floored(element: _Hour, compiler: SQLCompiler, **_: object) -> str:
-    return f"CAST(floor({compiler.process(element.clauses)} / {HOUR_S}) AS BIGINT)"
+@compiles(_Span)
+def _floored(element: _Span, compiler: SQLCompiler, **_: object) -> str:
+    return f"CAST(floor({compiler.process(element.clauses)} / {SPAN_S}) AS BIGINT)"
 
 
-@compiles(_Hour, "sqlite")
-def _truncated(element: _Hour, compiler: SQLCompiler, **_: object) -> str:
+@compiles(_Span, "sqlite")
+def _truncated(element: _Span, compiler: SQLCompiler, **_: object) -> str:
     """Not every SQLite has floor(), and no instant lies before 1970."""
-    return f"CAST({compiler.process(element.clauses)} / {HOUR_S} AS INTEGER)"
+    return f"CAST({compiler.process(element.clauses)} / {SPAN_S} AS INTEGER)"
 
 
 def _balance(row: RowMapping) -> Balance:

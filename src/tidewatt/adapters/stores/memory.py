@@ -11,7 +11,7 @@ from tidewatt.accounting.balance import balances, beside
 from tidewatt.adapters.stores.ledger import check_sum
 from tidewatt.adapters.stores.moves import CHANGEABLE, unknown_job
 from tidewatt.adapters.stores.tables import printable
-from tidewatt.domain.job import Attempt, Event, Job, Submission
+from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
 from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
 from tidewatt.domain.plan import Plan
@@ -29,7 +29,7 @@ class MemoryStore:
     """All that a store keeps, in dictionaries.
 
     Args:
-        keep_history: keep plans, progress and ledger as well, which grow with every decision.
+        keep_history: keep plans, progress, checkpoints and ledger as well, which grow with every decision.
     """
 
     def __init__(self, *, keep_history: bool = True) -> None:
@@ -40,6 +40,7 @@ class MemoryStore:
         self._attempts: dict[str, list[Attempt]] = {}
         self._events: dict[str, list[Event]] = {}
         self._progress: dict[str, list[tuple[float, int, int, float | None]]] = {}
+        self._checkpoints: dict[str, list[SavedCheckpoint]] = {}
         self._ledger: list[LedgerEntry] = []
         self._signals: dict[tuple[str, str], dict[float, Reading]] = {}
         self._plans: list[tuple[Snapshot, Plan]] = []
@@ -167,11 +168,18 @@ class MemoryStore:
         """(at, step, workers, loss) of every report kept, in order."""
         return list(self._progress.get(job_id, ()))
 
-    def record_checkpoint(self, checkpoint: Checkpointed, *, at: float) -> None:  # noqa: ARG002 - part of the port
+    def record_checkpoint(self, checkpoint: Checkpointed, *, at: float) -> None:
         """Make a checkpoint the one to resume from, or raise StaleToken; one that failed changes nothing."""
         job = self._fence(checkpoint.job_id, checkpoint.token)
         if not checkpoint.error:
             self._jobs[job.id] = replace(job, checkpoint=checkpoint.path, steps_done=checkpoint.step)
+            if self._keep_history:
+                saved = SavedCheckpoint(at, checkpoint.token, checkpoint.step, checkpoint.size)
+                self._checkpoints.setdefault(job.id, []).append(saved)
+
+    def checkpoints(self, job_id: str) -> list[SavedCheckpoint]:
+        """All checkpoints of a job that were written, oldest first."""
+        return list(self._checkpoints.get(job_id, ()))
 
     def note(self, job_id: str, *, at: float, wall: float, detail: str) -> None:
         """Save something worth knowing that is not a move."""

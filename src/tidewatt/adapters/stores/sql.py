@@ -10,7 +10,7 @@ from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.migrations import migrate
 from tidewatt.adapters.stores.moves import CHANGEABLE, fence, save_event, transition, unknown_job
 from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
-from tidewatt.domain.job import Attempt, Event, Job, Submission
+from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
 from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
 from tidewatt.domain.plan import Plan
@@ -280,6 +280,17 @@ class SqlStore:
                     .values(checkpoint=checkpoint.path, steps_done=checkpoint.step)
                 )
             connection.execute(insert(tables.checkpoints), {**rows.checkpoint_values(checkpoint), "at": at})
+
+    def checkpoints(self, job_id: str) -> list[SavedCheckpoint]:
+        """All checkpoints of a job that were written, oldest first; most are gone by now."""
+        kept = tables.checkpoints.c
+        statement = (
+            select(kept.at, kept.token, kept.step, kept.size)
+            .where(kept.job_id == job_id, kept.error == "")
+            .order_by(kept.id)
+        )
+        with self._database.reading() as connection:
+            return [SavedCheckpoint(*row) for row in connection.execute(statement)]
 
     def note(self, job_id: str, *, at: float, wall: float, detail: str) -> None:
         """Save something worth knowing that is not a move: an event from the job's state to the same.
