@@ -1,6 +1,7 @@
 """The documents hold: programs run, commands print what is shown beside them, links lead somewhere."""
 
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -67,6 +68,9 @@ def of(language: str) -> list[Block]:
     return [block for block in BLOCKS if block.language == language and block.reason is None]
 
 
+SETS = re.compile(r"[A-Z_]+=")
+
+
 class Desk:
     """A folder with the examples, the files that a document names, and a state folder of its own."""
 
@@ -79,15 +83,18 @@ class Desk:
             if named is not None:
                 (folder / named[1]).write_text(block.text, encoding="utf-8")
 
-    def run(self, command: list[str]) -> tuple[int, str]:
-        """Exit code and all output of a command, as a pipe sees it."""
+    def run(self, words: list[str]) -> tuple[int, str]:
+        """Exit code and all output of a command, as a pipe sees it; variables may stand before it."""
+        variables = dict(word.split("=", 1) for word in itertools.takewhile(SETS.match, words))
+        command = words[len(variables) :]
+        assert command[0] in {"tidewatt", "python", sys.executable}, words
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("TIDEWATT_", "COV_", "COVERAGE_"))}
         here = {"TIDEWATT_HOME": str(self._home), "TIDEWATT_LINGER_S": "0", "TIDEWATT_ZONE": "DE"}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             command,
             cwd=self._folder,
-            env={**kept, **here, "PATH": path, "COLUMNS": "80", "NO_COLOR": "1"},
+            env={**kept, **here, "PATH": path, "COLUMNS": "80", "NO_COLOR": "1", **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -155,10 +162,8 @@ def test_commands_of_the_documents_print_what_is_printed_there(block: Block, tmp
     assert listed, "a console block without a command"
     with desk(tmp_path, block.document) as laid:
         for command, expected in listed:
-            arguments = shlex.split(command, comments=True)
-            assert arguments[0] in {"tidewatt", "python"}, command
             wanted = EXIT_CODE.search(command)
-            code, output = laid.run(arguments)
+            code, output = laid.run(shlex.split(command, comments=True))
             assert code == (int(wanted[1]) if wanted else 0), f"$ {command}\n{output}"
             assert matches(expected, output), f"$ {command}\n{output}\n--- wanted\n{expected}"
 
