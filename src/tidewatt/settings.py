@@ -10,6 +10,7 @@ from tidewatt.ports import Grid
 
 if TYPE_CHECKING:
     from tidewatt.control.foresight import Foresight
+    from tidewatt.policy.idle.names import AtPrice
     from tidewatt.policy.names import Policy
 
 
@@ -72,6 +73,22 @@ def stall_share() -> float:
     if not 0 <= share <= 1:
         raise UsageError(f"TIDEWATT_STALL_SHARE={text}", "a share from 0 to 1, such as 0.05")
     return share
+
+
+def idle_policy() -> "AtPrice | None":
+    """The idle policy that ``$TIDEWATT_IDLE`` names, or the default.
+
+    None where it says nothing and ``$TIDEWATT_LINGER_S`` does: whoever names a time means that time.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from tidewatt.policy.idle.names import DEFAULT, named  # noqa: PLC0415 - the same
+
+    asked = os.environ.get("TIDEWATT_IDLE")
+    if not asked and os.environ.get("TIDEWATT_LINGER_S"):
+        return None
+    return named(asked or DEFAULT)
 
 
 def zone() -> str | None:

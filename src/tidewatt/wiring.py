@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tidewatt.adapters.meters.detect import MeterFinding
     from tidewatt.control.foresight import Prospect
     from tidewatt.control.observe import Observer
+    from tidewatt.control.standby import Standby
 
 _FORMAT = 1
 """Of the state folder as a whole; the database numbers its own schema."""
@@ -345,7 +346,8 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
 
     store = open_store(home)
     bell = Bell(home.socket)
-    engine = LocalEngine(_TRAINER)
+    standby = _standby(store)
+    engine = LocalEngine(_TRAINER, keeps=standby.keeps)
     engine.listen(bell.fileno(), bell.visit)
     try:
         world = store.world()
@@ -370,13 +372,19 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
         if ready >= 0:
             os.write(ready, _READY)
             os.close(ready)
-        loop.run(linger_s)
+        standby.run(loop, linger_s)
     finally:
         bell.close()
         engine.close()
         left = any_work(store)
         store.close()
     return left
+
+
+def _standby(store: Store) -> "Standby":
+    from tidewatt.control.standby import Standby  # noqa: PLC0415 - the same
+
+    return Standby(store, RealClock(), settings.idle_policy())
 
 
 def any_work(store: Store) -> bool:

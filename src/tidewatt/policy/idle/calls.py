@@ -1,7 +1,7 @@
 """What an idle policy sees and says: minutes with calls, and minutes to be kept warm through."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,31 @@ class Calls:
         return Calls(self.busy[functions], self.memory_gb[functions])
 
 
-IdlePolicy = Callable[[Calls], Mask]
-"""Says of each function and minute whether it is kept warm through that minute, if nothing calls it in it.
+class IdlePolicy(Protocol):
+    """What decides when to be warm."""
 
-The answer for a minute may depend on that minute and on those before it alone. A call is served warm if
-the minute before it was busy or kept warm. Where nothing was warm before, being warm means starting ahead
-of a call.
-"""
+    def __call__(self, calls: Calls) -> Mask:
+        """Whether each function is kept warm through each minute, if nothing calls it in that minute.
+
+        The answer for a minute may depend on that minute and on those before it alone. A call is served warm
+        if the minute before it was busy or kept warm. Where nothing was warm before, being warm means
+        starting ahead of a call.
+        """
+        ...
+
+    def stay_min(self, calls: Calls, now: int) -> int:
+        """For how many minutes from minute ``now`` on to stay warm where nothing can start ahead of a call.
+
+        One answer for all functions, which are kept warm by the same. No minute of ``calls`` from ``now`` on
+        is busy; the answer is at most as many minutes as there are.
+        """
+        ...
+
+
+def last_warm(warm: Mask, now: int) -> int:
+    """Minutes from ``now`` on to the last one that any function is to be kept warm through."""
+    wanted = np.flatnonzero(np.count_nonzero(warm[:, now:], axis=0))
+    return 1 + int(wanted[-1]) if len(wanted) else 0
 
 
 def ages(busy: Mask) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tidewatt.policy.idle.calls import Calls, Mask, ages
+from tidewatt.policy.idle.calls import Calls, Mask, ages, last_warm
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +18,7 @@ class Fixed:
         """Warm until the time is over."""
         idle = ages(calls.busy)
         return (idle >= 0) & (idle <= self.minutes)
+
+    def stay_min(self, calls: Calls, now: int) -> int:
+        """What is left of the time."""
+        return last_warm(self(calls), now)

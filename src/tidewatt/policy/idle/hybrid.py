@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tidewatt.policy.idle.calls import Calls, Mask
+from tidewatt.policy.idle.calls import Calls, Mask, last_warm
 
 _LEAST_FOR_A_LINE = 3
 """Idle times from which an autoregression is fitted; below it the last one is expected again."""
@@ -41,6 +41,10 @@ class HybridHistogram:
         for row, busy in zip(warm, calls.busy, strict=True):
             self._fill(row, np.flatnonzero(busy))
         return warm
+
+    def stay_min(self, calls: Calls, now: int) -> int:
+        """Until the later window ends: what cannot be loaded again is not unloaded before it."""
+        return last_warm(self(calls), now)
 
     def _fill(self, warm: NDArray[np.bool_], minutes: NDArray[np.intp]) -> None:
         """Mark the warm minutes of one function, called in these minutes."""

@@ -52,6 +52,19 @@ class Priced:
         """Warm where it pays."""
         return self.decided(calls, odds(calls.busy))
 
+    def stay_min(self, calls: Calls, now: int) -> int:
+        """The minutes with the best balance of what they are expected to save and to take.
+
+        A minute is reached if no call has come before it; in it a cold call is saved with the odds of the
+        function that is likeliest to be called, which may come at any moment of the minute after it.
+        """
+        likely = odds(calls.busy)[:, now:].max(axis=0, initial=0.0)
+        reached = np.cumprod(np.append(1.0, 1 - likely))[:-1]
+        idle_j = self.price.idle_j(calls.memory_gb).max(initial=0.0)
+        balance = np.cumsum(reached * (likely * self.price.cold_j - idle_j))
+        best = int(balance.argmax())
+        return min(best + 2, len(balance)) if balance[best] > 0 else 0
+
     def decided(self, calls: Calls, likely: Reals) -> Mask:
         """The same, by odds that were worked out before: they do not depend on the price."""
         warm = np.zeros_like(calls.busy)
