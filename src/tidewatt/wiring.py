@@ -345,8 +345,8 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
 
     store = open_store(home)
-    bell = Bell(home.socket)
     standby = _standby(store)
+    bell = Bell(home.socket)
     engine = LocalEngine(_TRAINER, keeps=standby.keeps)
     engine.listen(bell.fileno(), bell.visit)
     try:

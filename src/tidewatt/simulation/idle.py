@@ -22,12 +22,6 @@ class Tally:
     ahead: NDArray[np.int64]
     idle_gb_min: Reals
 
-    def of(self, functions: NDArray[np.intp]) -> "Tally":
-        """Some of the functions, any of them as often as it is named."""
-        return Tally(
-            self.calls[functions], self.cold[functions], self.ahead[functions], self.idle_gb_min[functions]
-        )
-
     @property
     def cold_pct(self) -> float:
         """Cold calls among all, percent."""

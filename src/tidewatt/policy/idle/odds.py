@@ -13,8 +13,8 @@ trust each:
 - *lately*, *today*: how busy it was, with half-lives of 15 minutes and two hours.
 
 How much is known of a function is how many idle times it has shown, in six classes; each has weights of its
-own. The figures below were chosen on every second function of one trace and on made calls; doubled or
-halved, any of them changes what comes of it by a few hundredths.
+own. The figures below were chosen on every second function of one trace and on made calls. Halving or
+doubling the pace and the weights of the priors moved what came of it on the trace by some hundredths.
 """
 
 import numpy as np
