@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     told: list[Figure] = []
     every: list[Figure] = []
     try:
-        for name, calls in sets(options.data, 20 if options.quick else 100):
+        for name, calls in sets(options.data, 10 if options.quick else 100):
             front = played(calls, _PRICE)
             sys.stdout.write(table(name, front))
             told += summary(name, front, 20 if options.quick else 400)

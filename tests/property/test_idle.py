@@ -66,6 +66,7 @@ def test_odds_do_not_change_with_the_future(past: Calls, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", POLICIES)
+@settings(deadline=None)
 @given(past=calls(60))
 def test_deciding_changes_nothing_and_gives_the_same_again(name: str, past: Calls) -> None:
     before = past.busy.copy()
@@ -73,6 +74,7 @@ def test_deciding_changes_nothing_and_gives_the_same_again(name: str, past: Call
     assert (past.busy == before).all()
 
 
+@settings(deadline=None)
 @given(past=calls(), price=prices, seed=st.integers(0, 2**32))
 def test_nothing_is_better_than_foresight(past: Calls, price: Price, seed: int) -> None:
     anything = np.random.default_rng(seed).random(past.busy.shape) < 0.5
@@ -87,12 +89,14 @@ def test_nothing_is_better_than_foresight(past: Calls, price: Price, seed: int) 
     assert all(cost(stayed, price) <= cost(tally, price) + 1e-6 for tally in fixed)
 
 
+@settings(deadline=None)
 @given(past=calls(), price=prices, more_j=st.floats(0, 1000))
 def test_the_dearer_a_cold_call_the_more_is_kept_warm(past: Calls, price: Price, more_j: float) -> None:
     dearer = Price(start_j=price.start_j, wait_j=price.wait_j + more_j, idle_w_per_gb=price.idle_w_per_gb)
     assert not (Priced(price)(past) & ~Priced(dearer)(past)).any()
 
 
+@settings(deadline=None)
 @given(past=calls(), data=st.data())
 def test_a_day_adds_up_minute_by_minute(past: Calls, data: st.DataObject) -> None:
     warm = POLICIES[data.draw(st.sampled_from(sorted(POLICIES)))](past)
@@ -104,6 +108,7 @@ def test_a_day_adds_up_minute_by_minute(past: Calls, data: st.DataObject) -> Non
     assert tally.calls.sum() == past.busy.sum()
 
 
+@settings(deadline=None)
 @given(calls())
 def test_ages_count_from_the_last_call(past: Calls) -> None:
     for row, told in zip(past.busy.tolist(), ages(past.busy).tolist(), strict=True):

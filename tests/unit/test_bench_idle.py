@@ -1,11 +1,13 @@
 """The benchmark of idle policies: the traces it reads, the calls it makes, and what it says of them."""
 
 import gzip
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.idle.__main__ import main
 from benchmarks.idle.azure import traces
 from benchmarks.idle.front import Front, played, standing
 from benchmarks.idle.made import made
@@ -83,3 +85,26 @@ def test_ours_dominates_on_a_day_of_real_functions() -> None:
     for calls in traces(folder).values():
         front = played(calls.of(np.arange(1, len(calls.busy), 2)), PRICE)
         assert all(dominated(front, peer) for peer in PEERS)
+
+
+def test_it_prints_the_fronts_and_writes_every_point(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "idle.json"
+    main(["--quick", "--json", str(file)])
+    told = capsys.readouterr().out
+    assert "No real trace was played" in told
+    figures = {each["name"]: each for each in json.loads(file.read_text())}
+    for kind in ("poisson", "timetable", "bursty", "diurnal", "mixed"):
+        assert f"{kind}: " in told
+        cold = [figures[f"{kind}.{name}.cold_pct"]["value"] for name in ("fixed_5", "fixed_60", "floor_20")]
+        assert cold == sorted(cold, reverse=True)
+        assert figures[f"{kind}.idle_over_fixed_10"]["n"] <= 40
+    assert "mixed.idle_over_hybrid_5_99" in told
+
+
+def test_it_says_what_is_wrong_with_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--data", str(tmp_path)])
+    assert left.value.code == 2
+    assert "found no" in capsys.readouterr().err

@@ -67,11 +67,13 @@ class Priced:
 
     def decided(self, calls: Calls, likely: Reals) -> Mask:
         """The same, by odds that were worked out before: they do not depend on the price."""
+        gain_j = likely * self.price.cold_j
+        idle_j = self.price.idle_j(calls.memory_gb)[:, None]
+        stays = (likely > 0) & (gain_j >= idle_j)
+        wakes = stays & (gain_j >= idle_j + self.price.start_j)
         warm = np.zeros_like(calls.busy)
         before = np.zeros(len(warm), dtype=np.bool_)
-        idle_j = self.price.idle_j(calls.memory_gb)
         for minute in range(warm.shape[1]):
-            wanted_j = idle_j + np.where(before, 0.0, self.price.start_j)
-            warm[:, minute] = (likely[:, minute] > 0) & (likely[:, minute] * self.price.cold_j >= wanted_j)
+            warm[:, minute] = wakes[:, minute] | (stays[:, minute] & before)
             before = warm[:, minute] | calls.busy[:, minute]
         return warm
