@@ -25,6 +25,22 @@ def policy() -> "Policy":
     return named(os.environ.get("TIDEWATT_POLICY") or DEFAULT)
 
 
+def idle_policy() -> "AtPrice | None":
+    """The idle policy that ``$TIDEWATT_IDLE`` names, or the default.
+
+    None where it says nothing and ``$TIDEWATT_LINGER_S`` does: whoever names a time means that time.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from tidewatt.policy.idle.names import DEFAULT, named  # noqa: PLC0415 - the same
+
+    asked = os.environ.get("TIDEWATT_IDLE")
+    if not asked and os.environ.get("TIDEWATT_LINGER_S"):
+        return None
+    return named(asked or DEFAULT)
+
+
 def objective() -> Objective:
     """What ``$TIDEWATT_OBJECTIVE`` asks plans to make small; carbon if it says nothing.
 
@@ -73,22 +89,6 @@ def stall_share() -> float:
     if not 0 <= share <= 1:
         raise UsageError(f"TIDEWATT_STALL_SHARE={text}", "a share from 0 to 1, such as 0.05")
     return share
-
-
-def idle_policy() -> "AtPrice | None":
-    """The idle policy that ``$TIDEWATT_IDLE`` names, or the default.
-
-    None where it says nothing and ``$TIDEWATT_LINGER_S`` does: whoever names a time means that time.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    from tidewatt.policy.idle.names import DEFAULT, named  # noqa: PLC0415 - the same
-
-    asked = os.environ.get("TIDEWATT_IDLE")
-    if not asked and os.environ.get("TIDEWATT_LINGER_S"):
-        return None
-    return named(asked or DEFAULT)
 
 
 def zone() -> str | None:
