@@ -262,6 +262,10 @@ class Store(Protocol):
         """All jobs in order of submission."""
         ...
 
+    def called_since(self, wall: float) -> list[tuple[str, str, float]]:
+        """Job, function and real instant of every submission since a real instant, in order of submission."""
+        ...
+
     def wish(self, job_id: str, wish: Wish) -> None:
         """Note what the user asks of a job."""
         ...

@@ -12,6 +12,7 @@ from tidewatt.ports import Grid
 
 if TYPE_CHECKING:
     from tidewatt.control.foresight import Foresight
+    from tidewatt.policy.idle.names import AtPrice
     from tidewatt.policy.names import Policy
 
 
@@ -24,6 +25,22 @@ def policy() -> "Policy":
     from tidewatt.policy.names import DEFAULT, named  # noqa: PLC0415 - numpy is slow to load, and commands that only look need none
 
     return named(os.environ.get("TIDEWATT_POLICY") or DEFAULT)
+
+
+def idle_policy() -> "AtPrice | None":
+    """The idle policy that ``$TIDEWATT_IDLE`` names, or the default.
+
+    None where it says nothing and ``$TIDEWATT_LINGER_S`` does: whoever names a time means that time.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from tidewatt.policy.idle.names import DEFAULT, named  # noqa: PLC0415 - the same
+
+    asked = os.environ.get("TIDEWATT_IDLE")
+    if not asked and os.environ.get("TIDEWATT_LINGER_S"):
+        return None
+    return named(asked or DEFAULT)
 
 
 def objective() -> Objective:

@@ -25,12 +25,14 @@ from tidewatt.domain.signal import Series
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
 from tidewatt.errors import NewerState, UsageError
-from tidewatt.ports import Clock, Grid, Store
+from tidewatt.ports import Clock, Engine, Feed, Grid, Store
 
 if TYPE_CHECKING:
     from tidewatt.adapters.meters.detect import MeterFinding
     from tidewatt.control.foresight import Prospect
+    from tidewatt.control.loop import Loop
     from tidewatt.control.observe import Observer
+    from tidewatt.control.standby import Standby
 
 _FORMAT = 1
 """Of the state folder as a whole; the database numbers its own schema."""
@@ -369,43 +371,55 @@ def _hold(lock: TextIO) -> bool:
 def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
-    from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
-    from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
 
-    store, bell, engine = open_store(home), Bell(home.socket), LocalEngine(_TRAINER)
+    store = open_store(home)
+    standby = _standby(store)
+    bell, engine = Bell(home.socket), LocalEngine(_TRAINER, keeps=standby.keeps)
     engine.listen(bell.fileno(), bell.visit)
     try:
-        world = store.world()
-        grid = open_grid(world.carbon_file if world else "", forgiving=True)
-        series, known = open_series(), factors()
-        loop = Loop(
-            Parts(
-                store=store,
-                engine=engine,
-                grid=grid,
-                meter=best_meter(),
-                clock=clock_of(world),
-                feed=bell,
-                sites=lambda: sites_of(store.world(), known),
-                prospect=prospect_on(grid, series),
-                series=series,
-                world=world,
-                folder=home.jobs,
-                stall_share=settings.stall_share(),
-                stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
-            ),
-            settings.policy(),
-        )
+        loop = _loop(home, store, engine, bell)
         if ready >= 0:
             os.write(ready, _READY)
             os.close(ready)
-        loop.run(linger_s)
+        standby.run(loop, linger_s)
     finally:
         bell.close()
         engine.close()
         left = any_work(store)
         store.close()
     return left
+
+
+def _loop(home: Home, store: Store, engine: Engine, feed: Feed) -> "Loop":
+    """The loop of a state folder, with all that the environment says of it."""
+    from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
+    from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
+
+    world = store.world()
+    grid = open_grid(world.carbon_file if world else "", forgiving=True)
+    series, known = open_series(), factors()
+    parts = Parts(
+        store=store,
+        engine=engine,
+        grid=grid,
+        meter=best_meter(),
+        clock=clock_of(world),
+        feed=feed,
+        sites=lambda: sites_of(store.world(), known),
+        prospect=prospect_on(grid, series),
+        series=series,
+        world=world,
+        folder=home.jobs,
+        stall_share=settings.stall_share(),
+        stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
+    )
+    return Loop(parts, settings.policy())
+
+
+def _standby(store: Store) -> "Standby":
+    from tidewatt.control.standby import Standby  # noqa: PLC0415 - the same
+
+    return Standby(store, RealClock(), settings.idle_policy())
 
 
 def any_work(store: Store) -> bool:

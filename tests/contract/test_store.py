@@ -240,6 +240,14 @@ def test_jobs_are_in_order_of_submission_and_open_ones_can_be_asked_for(store: S
     assert [job.id for job in store.jobs(open_only=True)] == ["c", "b"]
 
 
+def test_calls_are_told_with_their_function_from_an_instant_on(store: Store) -> None:
+    for name, wall in (("c", 100.5), ("a", 99.5), ("b", 100.0)):
+        store.submit(replace(submission(name), submitted_wall=wall))
+    store.move("b", State.QUEUED, State.CANCELLED, at=1.0, wall=1.0)
+    assert store.called_since(100.0) == [("c", "digits", 100.5), ("b", "digits", 100.0)]
+    assert store.called_since(101.0) == []
+
+
 def test_job_of_no_one_is_none(store: Store) -> None:
     assert store.job("nobody") is None
     assert store.events("nobody") == []

@@ -74,6 +74,7 @@ class Loop:
         )
         self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, self._metering)
         self._agenda = Agenda()
+        self._begun = False
         self._not_before = 0.0
         self._sample_at = 0.0
         self._stuck: set[tuple[str, int]] = set()
@@ -90,7 +91,10 @@ class Loop:
                 return
 
     def begin(self) -> None:
-        """Take up what an earlier loop left, and start the first metering interval."""
+        """Take up what an earlier loop left, and start the first metering interval; once is enough."""
+        if self._begun:
+            return
+        self._begun = True
         recover(self._store, self._engine, self._recorder, self._parts.folder)
         self._save_time()
         self._metering.begin(self._store.jobs(open_only=True))

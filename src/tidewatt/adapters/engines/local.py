@@ -67,10 +67,14 @@ class _Team:
 class LocalEngine:
     """Runs attempts as process groups of this machine; everything ends with ``close``."""
 
-    def __init__(self, trainer: str, *, warm_s: float = 60.0) -> None:
+    def __init__(
+        self, trainer: str, *, warm_s: float = 60.0, keeps: Callable[[float], bool] = lambda _seconds: False
+    ) -> None:
         self._nursery = Nursery(trainer)
         self._warm_s = warm_s
-        """The zygote is let go when nothing runs and nothing is due for longer than this."""
+        """The zygote is let go when nothing runs and nothing is due for longer than this, ..."""
+        self._keeps = keeps
+        """... unless it is worth keeping for so many seconds."""
         self._teams: dict[str, _Team] = {}
         self._resting: dict[str, _Team] = {}
         """Commands that stand still and keep their memory, by job."""
@@ -122,7 +126,8 @@ class LocalEngine:
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
         """Events, as soon as there are any, or none after so many seconds."""
-        if not self._teams and not self._resting and timeout_s > self._warm_s:
+        idle = not self._teams and not self._resting
+        if idle and timeout_s > self._warm_s and not self._keeps(timeout_s):
             self._release_nursery()
         if not self._told:
             self._selector.select(timeout_s)

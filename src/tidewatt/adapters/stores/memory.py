@@ -79,6 +79,11 @@ class MemoryStore:
         """All jobs, or those that have not ended, in order of submission."""
         return [self._jobs[job_id] for job_id in self._open] if open_only else list(self._jobs.values())
 
+    def called_since(self, wall: float) -> list[tuple[str, str, float]]:
+        """Job, function and real instant of every submission since a real instant, in order of submission."""
+        each = (job.submission for job in self._jobs.values())
+        return [(s.id, s.function.name, s.submitted_wall) for s in each if s.submitted_wall >= wall]
+
     def wish(self, job_id: str, wish: Wish) -> None:
         """Note what the user asks of a job.
 

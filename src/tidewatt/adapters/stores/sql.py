@@ -117,6 +117,13 @@ class SqlStore:
         with self._database.reading() as connection:
             return [rows.job_of(row) for row in connection.execute(statement).mappings()]
 
+    def called_since(self, wall: float) -> list[tuple[str, str, float]]:
+        """Job, function and real instant of every submission since a real instant, in order of submission."""
+        told = select(tables.jobs.c.id, tables.jobs.c.function, tables.jobs.c.submitted_wall)
+        statement = told.where(tables.jobs.c.submitted_wall >= wall).order_by(tables.jobs.c.seq)
+        with self._database.reading() as connection:
+            return [(job_id, spec.name, at) for job_id, spec, at in connection.execute(statement)]
+
     def wish(self, job_id: str, wish: Wish) -> None:
         """Note what the user asks of a job.
 

@@ -1,0 +1,1 @@
+"""What idle policies cost: cold calls against memory kept warm, and joules."""
