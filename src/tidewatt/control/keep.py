@@ -1,13 +1,14 @@
 """Saves what hours turned out to be, so that receipts do not depend on its source being there later."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from tidewatt.control.observe import Sites
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ENDED
 from tidewatt.domain.signal import Series, Signal
 from tidewatt.domain.units import DAY_S, HOUR_S
-from tidewatt.errors import SignalMissing
+from tidewatt.errors import SignalMissing, UsageError
 from tidewatt.forecast.gaps import fill
 from tidewatt.ports import Clock, Grid, Store
 
@@ -58,7 +59,8 @@ class Keeper:
     def _keep_series(self, zone: str, start_at: float, end_at: float) -> None:
         for name, source in self._series.items():
             if zone in source.zones():
-                self._store.record_signal(name, source.signal(zone, start_at, end_at))
+                with suppress(UsageError):  # a file that was damaged since must not end jobs
+                    self._store.record_signal(name, source.signal(zone, start_at, end_at))
 
     def _actual(self, zone: str, start_at: float, end_at: float) -> Signal:
         """Actual readings of an interval that lies in the past, gaps filled and flagged."""
