@@ -94,8 +94,8 @@ def test_what_the_usage_says_passes_through() -> None:
         4,
         3,
     )
-    assert share.reserved_cpu_s == 2.0
-    assert (rest.account, rest.phase) == (UNALLOCATED, Phase.NONE)
+    assert (share.cpu_s, share.reserved_cpu_s) == (1.0, 2.0)
+    assert (rest.account, rest.phase, rest.cpu_s) == (UNALLOCATED, Phase.NONE, None)
 
 
 @pytest.mark.parametrize(

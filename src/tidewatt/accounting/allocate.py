@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import isfinite
+from math import floor, isfinite
 
 from tidewatt.domain.ledger import UNALLOCATED, Allocation, EnergyReading, Phase, Usage
 from tidewatt.errors import TidewattError
@@ -35,12 +35,13 @@ def allocate(reading: EnergyReading, usages: Sequence[Usage]) -> tuple[Allocatio
     used = _shares([u.cpu_s for u in usages], Fraction(reading.busy_cpu_s))
     exact = [static * r + dynamic * u for r, u in zip(reserved, used, strict=True)]
     exact.append(reading.energy_uj - sum(exact, Fraction(0)))
-    rounded = _round(exact, reading.energy_uj)
+    rounded = by_largest_remainder(exact, reading.energy_uj)
     shares = [
         Allocation(
             account=usage.account,
             phase=usage.phase,
             energy_uj=energy_uj,
+            cpu_s=usage.cpu_s,
             reserved_cpu_s=usage.reserved_cpu_s,
             zone=usage.zone,
             workers=usage.workers,
@@ -73,8 +74,14 @@ def _shares(amounts: Sequence[float], available: Fraction) -> list[Fraction]:
     return [a / whole if whole else Fraction(0) for a in exact]
 
 
-def _round(exact: list[Fraction], total: int) -> list[int]:
-    floors = [int(share) for share in exact]
+def by_largest_remainder(exact: Sequence[Fraction], total: int) -> list[int]:
+    """Whole numbers that sum to ``total``, each within 1 of its exact share; ties go to the first.
+
+    Args:
+        exact: shares that sum to ``total``.
+        total: what is shared.
+    """
+    floors = [floor(share) for share in exact]
     by_remainder = sorted(range(len(exact)), key=lambda i: floors[i] - exact[i])
     for index in by_remainder[: total - sum(floors)]:
         floors[index] += 1

@@ -88,11 +88,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """The share of one reading that belongs to an account; shares of a reading sum to it exactly."""
+    """The share of one reading that belongs to an account; shares of a reading sum to it exactly.
+
+    ``cpu_s`` are the processor seconds that the account used, None where they are not known: of what is
+    unallocated, and of entries that an older version wrote.
+    """
 
     account: Account
     phase: Phase
     energy_uj: int
+    cpu_s: float | None = None
     reserved_cpu_s: float = 0.0
     zone: str = ""
     workers: int = 0

@@ -226,6 +226,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX balances_by_page ON balances (page_id)",
         ),
     ),
+    Migration(3, ("ALTER TABLE allocations ADD COLUMN cpu_s DOUBLE PRECISION",)),
 )
 LATEST = MIGRATIONS[-1].number
 

@@ -234,6 +234,7 @@ allocations = Table(
     Column("zone", Text, nullable=False),
     Column("workers", Integer, nullable=False),
     Column("token", Integer, nullable=False),
+    Column("cpu_s", Double),
 )
 
 pages = Table(
