@@ -106,6 +106,7 @@ def share(account: Account, energy_uj: int, phase: Phase = Phase.COMPUTE) -> All
         phase=phase,
         energy_uj=energy_uj,
         cpu_s=0.1 + 0.2,
+        spare_uj=2**40 + 1,
         reserved_cpu_s=3.0,
         zone="DE",
         workers=2,
@@ -504,6 +505,7 @@ def test_sums_of_a_long_ledger_are_those_of_its_entries(store: Store) -> None:
                 share(owner, random.randrange(2**40), random.choice([Phase.COMPUTE, Phase.STALLED])),
                 token=1 + number // 700,
                 reserved_cpu_s=random.random(),
+                spare_uj=None if number % 500 == 0 else random.randrange(2**40),
             )
             for owner in owners
             if (owner.job_id != "a" or 300 < number < 2 * PAGE - 200) and owner.job_id != "c"
@@ -642,7 +644,9 @@ def test_migrations_are_numbered_from_one() -> None:
 
 
 def test_an_entry_of_the_first_version_used_an_unknown_time(shared_url: str) -> None:
-    old = {n: v for n, v in rows.allocation_values(share(POOL, 7), 1).items() if n != "cpu_s"} | {"id": 1}
+    old = {
+        n: v for n, v in rows.allocation_values(share(POOL, 7), 1).items() if n not in {"cpu_s", "spare_uj"}
+    } | {"id": 1}
     engine = create_engine(shared_url)
     with engine.begin() as connection:
         for statement in MIGRATIONS[0].statements:
@@ -654,7 +658,9 @@ def test_an_entry_of_the_first_version_used_an_unknown_time(shared_url: str) -> 
     engine.dispose()
     store = SqlStore.open(shared_url)
     (entry,) = store.ledger()
-    assert entry.allocation == replace(share(POOL, 7), cpu_s=None)
+    assert entry.allocation == replace(share(POOL, 7), cpu_s=None, spare_uj=None)
+    (balance,) = store.balances()
+    assert balance.spare_uj is None
     store.close()
 
 

@@ -42,14 +42,16 @@ def allocate(reading: EnergyReading, usages: Sequence[Usage]) -> tuple[Allocatio
             phase=usage.phase,
             energy_uj=energy_uj,
             cpu_s=usage.cpu_s,
+            spare_uj=_spare(usage, static * held),
             reserved_cpu_s=usage.reserved_cpu_s,
             zone=usage.zone,
             workers=usage.workers,
             token=usage.token,
         )
-        for usage, energy_uj in zip(usages, rounded, strict=False)
+        for usage, energy_uj, held in zip(usages, rounded, reserved, strict=False)
     ]
-    return (*shares, Allocation(account=UNALLOCATED, phase=Phase.NONE, energy_uj=rounded[-1]))
+    rest = Allocation(account=UNALLOCATED, phase=Phase.NONE, energy_uj=rounded[-1], spare_uj=0)
+    return (*shares, rest)
 
 
 def _check(reading: EnergyReading, usages: Sequence[Usage]) -> None:
@@ -72,6 +74,12 @@ def _shares(amounts: Sequence[float], available: Fraction) -> list[Fraction]:
     exact = [Fraction(a) for a in amounts]
     whole = max(available, sum(exact, Fraction(0)))
     return [a / whole if whole else Fraction(0) for a in exact]
+
+
+def _spare(usage: Usage, static: Fraction) -> int:
+    """Whole microjoules of a usage's static energy that are for processors held and not used."""
+    unused = Fraction(usage.reserved_cpu_s) - Fraction(usage.cpu_s)
+    return floor(static * unused / Fraction(usage.reserved_cpu_s)) if unused > 0 else 0
 
 
 def by_largest_remainder(exact: Sequence[Fraction], total: int) -> list[int]:

@@ -235,6 +235,7 @@ allocations = Table(
     Column("workers", Integer, nullable=False),
     Column("token", Integer, nullable=False),
     Column("cpu_s", Double),
+    Column("spare_uj", BigInteger),
 )
 
 pages = Table(
@@ -271,6 +272,7 @@ balances = Table(
     Column("low_j", Double, nullable=False),
     Column("high_j", Double, nullable=False),
     Column("machine_s", Double, nullable=False),
+    Column("spare_uj", BigInteger),
 )
 
 signals = Table(
