@@ -97,6 +97,8 @@ def test_a_place_that_cannot_be_logged_to_is_refused_in_words(shell: Shell, add:
 
 def test_without_mlflow_it_says_what_to_install(shell: Shell, add: str) -> None:
     shell.run("run", add)
+    _, err = shell.run("receipt", "add", "--experiment", "mine", code=2)
+    assert "found --experiment mine without --mlflow; wanted where to log to; give --mlflow URI" in err
     code = "import sys; sys.modules['mlflow'] = None; from tidewatt.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "receipt", "add", "--mlflow", "sqlite:///x.db"],

@@ -42,7 +42,7 @@ def allocate(reading: EnergyReading, usages: Sequence[Usage]) -> tuple[Allocatio
             phase=usage.phase,
             energy_uj=energy_uj,
             cpu_s=usage.cpu_s,
-            spare_uj=_spare(usage, static * held),
+            spare_uj=_spare(usage, floor(static * held)),
             reserved_cpu_s=usage.reserved_cpu_s,
             zone=usage.zone,
             workers=usage.workers,
@@ -76,10 +76,11 @@ def _shares(amounts: Sequence[float], available: Fraction) -> list[Fraction]:
     return [a / whole if whole else Fraction(0) for a in exact]
 
 
-def _spare(usage: Usage, static: Fraction) -> int:
-    """Whole microjoules of a usage's static energy that are for processors held and not used."""
-    unused = Fraction(usage.reserved_cpu_s) - Fraction(usage.cpu_s)
-    return floor(static * unused / Fraction(usage.reserved_cpu_s)) if unused > 0 else 0
+def _spare(usage: Usage, static_uj: int) -> int:
+    """Of a usage's static energy, what is for processors held and not used; it is no part of the sum."""
+    if usage.cpu_s >= usage.reserved_cpu_s:
+        return 0
+    return min(static_uj, int(static_uj * (1 - usage.cpu_s / usage.reserved_cpu_s)))
 
 
 def by_largest_remainder(exact: Sequence[Fraction], total: int) -> list[int]:

@@ -118,7 +118,7 @@ def receipt(
     written = receipts.form_of(form, json=json)
     client = session.open_client(home)
     found = client.job(job)
-    if mlflow is not None:
+    if mlflow is not None or experiment is not None:
         from tidewatt.cli import tracking  # noqa: PLC0415 - the same
 
         tracking.log_receipt(receipts.receipt_of(client, found), mlflow, experiment)

@@ -20,12 +20,16 @@ _ENVIRONMENT = {
 }
 
 
-def log_receipt(receipt: Receipt, uri: str, experiment: str | None) -> None:
+def log_receipt(receipt: Receipt, uri: str | None, experiment: str | None) -> None:
     """Log the figures of a receipt, its JSON and its page, and say where.
 
     Raises:
-        UsageError: MLflow is missing or does not answer, or the energy is not known.
+        UsageError: it is not said where, MLflow is missing or does not answer, or the energy is not known.
     """
+    if uri is None:
+        raise UsageError(
+            f"--experiment {experiment} without --mlflow", "where to log to", "give --mlflow URI"
+        )
     name = experiment or EXPERIMENT
     given = figures(receipt)
     files = {"receipt.json": document.render(receipt), "receipt.html": html.render(receipt)}
