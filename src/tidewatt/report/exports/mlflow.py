@@ -58,9 +58,12 @@ def _metrics(receipt: Receipt) -> dict[str, float]:
     impacts = receipt.impacts
     known = {
         "operational_gco2e": impacts.operational,
+        "marginal_gco2e": impacts.marginal,
+        "market_gco2e": impacts.market,
         "embodied_gco2e": impacts.embodied,
         "water_l": impacts.water,
         "cost_usd": impacts.cost,
+        "machine_usd": impacts.machine,
     }
     estimates = {name: impact.amount for name, impact in known.items() if impact is not None}
     if isinstance(receipt.saving, Saving):
