@@ -12,6 +12,7 @@ from threading import Event
 from sqlalchemy import create_engine
 
 from benchmarks.table import Figure, drawn, median, parser, write
+from benchmarks.trackers import CARBONTRACKER, CODECARBON, OURS, Unfit, beside
 from tidewatt import wiring
 from tidewatt.accounting.allocate import allocate
 from tidewatt.adapters.clocks.real import RealClock
@@ -28,32 +29,6 @@ from tidewatt.sdk.functions import function
 
 _JOBS = 50
 _PHASES = (Phase.COMPUTE, Phase.COMM, Phase.CHECKPOINT, Phase.STALLED)
-_OUR_START = """
-import time
-from tidewatt.adapters.clocks.real import RealClock
-from tidewatt.adapters.meters.detect import best_meter
-best_meter().read(RealClock())
-print(time.process_time())
-"""
-_CODECARBON_START = """
-import logging, time
-logging.disable(logging.CRITICAL)
-from codecarbon import OfflineEmissionsTracker
-OfflineEmissionsTracker(country_iso_code="DEU", save_to_file=False).start()
-print(time.process_time())
-"""
-_CODECARBON_WORK = """
-import logging, sys, time
-logging.disable(logging.CRITICAL)
-from codecarbon import OfflineEmissionsTracker
-tracker = OfflineEmissionsTracker(country_iso_code="DEU", save_to_file=False, measure_power_secs=1)
-tracker.start()
-until = time.perf_counter() + float(sys.argv[1])
-while time.perf_counter() < until:
-    sum(range(1000))
-tracker.stop()
-print(tracker.final_emissions_data.energy_consumed * 3.6e6)
-"""
 
 
 @function()
@@ -132,7 +107,7 @@ def two_jobs(folder: Path, seconds: float, codecarbon: Path | None) -> Figure:
 
 
 def _codecarbon_twice(python: Path, seconds: float) -> float:
-    command = [str(python), "-c", _CODECARBON_WORK, str(seconds)]
+    command = [str(python), "-c", CODECARBON.work, str(seconds)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603 - the peer
     told = [float(process.communicate()[0].split()[-1]) for process in both]
     return sum(told) / max(told)
@@ -140,10 +115,10 @@ def _codecarbon_twice(python: Path, seconds: float) -> float:
 
 def meter_start(repeats: int, codecarbon: Path | None) -> Figure:
     """Processor time from loading the meter to its first reading."""
-    value, spread = median([1000 * _told(Path(sys.executable), _OUR_START) for _ in range(repeats)], 0)
+    value, spread = median([1000 * _told(Path(sys.executable), OURS.start) for _ in range(repeats)], 0)
     peer = None
     if codecarbon is not None:
-        peer, _ = median([1000 * _told(codecarbon, _CODECARBON_START) for _ in range(repeats)])
+        peer, _ = median([1000 * _told(codecarbon, CODECARBON.start) for _ in range(repeats)])
     source = "interpreter, imports, detection and first reading; peer: codecarbon, offline"
     return Figure(
         name="meter_start_cpu_ms", value=value, unit="ms", peer=peer, source=source, n=repeats, spread=spread
@@ -269,10 +244,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     made.add_argument(
         "--codecarbon", type=Path, metavar="PYTHON", help="an interpreter that has codecarbon, as a peer"
     )
+    made.add_argument(
+        "--carbontracker", type=Path, metavar="PYTHON", help="an interpreter that has carbontracker, likewise"
+    )
     options = made.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         figures = list(measure(options.quick, Path(folder), options.codecarbon))
+    ratio = next(figure.value for figure in figures if figure.name == "two_jobs_sum_over_node")
+    remarks: list[str] = []
+    for tracker, python in ((CODECARBON, options.codecarbon), (CARBONTRACKER, options.carbontracker)):
+        try:
+            figures += [] if python is None else beside(tracker, python, ratio, quick=options.quick)
+        except Unfit as unfit:
+            remarks.append(f"{tracker.name}: not measured; {unfit}\n")
     sys.stdout.write(drawn(figures))
+    sys.stdout.writelines(remarks)
     sys.stdout.write("model_error_pct: not measured; it wants a machine whose counters can be read.\n")
     if options.json is not None:
         write(options.json, figures)

@@ -13,10 +13,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, insert, inspect, text
 
 from tidewatt.accounting.balance import balances, beside
-from tidewatt.adapters.stores import tables
+from tidewatt.adapters.stores import rows, tables
 from tidewatt.adapters.stores.balances import PAGE
 from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.migrations import LATEST, MIGRATIONS
@@ -105,6 +105,8 @@ def share(account: Account, energy_uj: int, phase: Phase = Phase.COMPUTE) -> All
         account=account,
         phase=phase,
         energy_uj=energy_uj,
+        cpu_s=0.1 + 0.2,
+        spare_uj=2**40 + 1,
         reserved_cpu_s=3.0,
         zone="DE",
         workers=2,
@@ -511,6 +513,7 @@ def test_sums_of_a_long_ledger_are_those_of_its_entries(store: Store) -> None:
                 share(owner, random.randrange(2**40), random.choice([Phase.COMPUTE, Phase.STALLED])),
                 token=1 + number // 700,
                 reserved_cpu_s=random.random(),
+                spare_uj=None if number % 500 == 0 else random.randrange(2**40),
             )
             for owner in owners
             if (owner.job_id != "a" or 300 < number < 2 * PAGE - 200) and owner.job_id != "c"
@@ -646,6 +649,27 @@ def test_migrations_lead_to_the_tables_that_the_store_uses(shared_url: str) -> N
 
 def test_migrations_are_numbered_from_one() -> None:
     assert [migration.number for migration in MIGRATIONS] == list(range(1, LATEST + 1))
+
+
+def test_an_entry_of_the_first_version_used_an_unknown_time(shared_url: str) -> None:
+    old = {
+        n: v for n, v in rows.allocation_values(share(POOL, 7), 1).items() if n not in {"cpu_s", "spare_uj"}
+    } | {"id": 1}
+    engine = create_engine(shared_url)
+    with engine.begin() as connection:
+        for statement in MIGRATIONS[0].statements:
+            connection.execute(text(statement.replace("{identity}", "BIGINT PRIMARY KEY")))
+        connection.execute(text("CREATE TABLE schema_version (number INTEGER NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO schema_version VALUES (1)"))
+        connection.execute(insert(tables.readings).values(id=1, **rows.reading_values(reading(7))))
+        connection.execute(insert(tables.allocations).values(**old))
+    engine.dispose()
+    store = SqlStore.open(shared_url)
+    (entry,) = store.ledger()
+    assert entry.allocation == replace(share(POOL, 7), cpu_s=None, spare_uj=None)
+    (balance,) = store.balances()
+    assert balance.spare_uj is None
+    store.close()
 
 
 def newer(url: str) -> None:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 from tests.integration.shells import SOON, Shell
 
+from tidewatt.domain.ledger import Phase
 from tidewatt.sdk.client import Client
 
 TRAIN = """
@@ -81,6 +82,41 @@ def test_a_month_that_is_none_or_empty_is_refused(shell: Shell, tmp_path: Path) 
         in (shell.run("chargeback", "--month", "2022-02", code=2)[1])
     )
     assert "found label 'team'" in shell.run("run", str(tmp_path / "fit.py"), "--label", "team", code=2)[1]
+
+
+HOLDS = """
+import time
+import tidewatt as tw
+
+@tw.function(cpus=2)
+def hold(seconds: float = 2.5):
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        sum(range(1000))
+"""
+
+
+def test_what_a_job_held_and_did_not_use_is_a_part_of_its_work_and_of_no_other_loss(
+    shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "hold.py").write_text(HOLDS)
+    shell.run("run", str(tmp_path / "hold.py"))
+    psutil.wait_procs(shell.alive(), timeout=SOON)
+    found = shell.json("waste")
+    kinds = {loss["kind"]: loss for loss in found["losses"]}
+    mine = kinds["over_reserved"]
+    assert mine["worst_job"].startswith("hold-")
+    assert mine["cost_usd"] > 0
+    assert found["over_reserved_unknown_uj"] == 0
+    with Client(shell.home) as client:
+        ledger = [entry.allocation for entry in client.store.ledger()]
+    work = [share for share in ledger if share.phase in {Phase.COMPUTE, Phase.COMM}]
+    assert mine["energy_uj"] == sum(share.spare_uj or 0 for share in work)
+    assert 0 < mine["energy_uj"] < sum(share.energy_uj for share in work)
+    lost = sum(loss["energy_uj"] for loss in found["losses"])
+    worked = sum(share.energy_uj for share in work) - mine["energy_uj"]
+    assert lost + worked == found["energy_uj"] == node_uj(shell)
+    assert "ask for fewer cpus= or workers=" in shell.run("waste")[0]
 
 
 WAIT = """

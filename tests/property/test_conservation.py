@@ -64,6 +64,7 @@ def test_allocations_sum_to_the_reading_exactly(reading: EnergyReading, usages: 
 
     assert sum(share.energy_uj for share in shares) == reading.energy_uj
     assert all(share.energy_uj >= 0 for share in shares)
+    assert all(share.spare_uj is not None and 0 <= share.spare_uj <= share.energy_uj for share in shares)
 
 
 @given(readings(), USAGES)

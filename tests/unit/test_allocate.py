@@ -94,8 +94,21 @@ def test_what_the_usage_says_passes_through() -> None:
         4,
         3,
     )
-    assert share.reserved_cpu_s == 2.0
-    assert (rest.account, rest.phase) == (UNALLOCATED, Phase.NONE)
+    assert (share.cpu_s, share.reserved_cpu_s) == (1.0, 2.0)
+    assert (rest.account, rest.phase, rest.cpu_s) == (UNALLOCATED, Phase.NONE, None)
+
+
+def spares(*usages: Usage, of: EnergyReading) -> list[int | None]:
+    return [share.spare_uj for share in allocate(of, usages)]
+
+
+def test_the_static_energy_of_what_is_held_and_not_used_is_kept_apart() -> None:
+    # of static 400 each gets 2 of 8 reserved seconds: 100; a half, none and all of it was not used
+    three = (usage(1.0, 2.0), usage(2.5, 2.0), usage(0.0, 2.0))
+    assert spares(*three, of=reading()) == [50, 0, 100, 0]
+    assert spares(usage(1.0), of=reading()) == [0, 0]  # nothing was held
+    # 16 reserved of 8: static 400 is shared in halves, and of the first half all but a quarter is spare
+    assert spares(usage(2.0, 8.0), usage(8.0, 8.0), of=reading(busy_cpu_s=8.0)) == [150, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.test_receipt import record
 
 from tidewatt.domain.estimate import Tier
+from tidewatt.domain.lifecycle import State
 from tidewatt.errors import UsageError
 from tidewatt.report import document
 from tidewatt.report.contents import Receipt
-from tidewatt.report.exports import annex_xi, boamps, focus, model_card, otel, prometheus, sci
+from tidewatt.report.exports import annex_xi, boamps, focus, mlflow, model_card, otel, prometheus, sci
 from tidewatt.report.receipt import build
 
 JOULES = 33.0
@@ -32,6 +33,7 @@ RENDER: dict[str, Callable[[Receipt], str]] = {
     "annex-xi": annex_xi.render,
     "prometheus": prometheus.render,
     "otel": otel.render,
+    "mlflow": lambda given: repr(mlflow.figures(given)),
 }
 
 
@@ -49,7 +51,7 @@ def grams() -> float:
     return operational.amount.value
 
 
-def test_seven_forms_and_the_receipt_itself_tell_one_total() -> None:
+def test_eight_forms_and_the_receipt_itself_tell_one_total() -> None:
     given = receipt()
     own = json.loads(document.render(given))
     score = json.loads(sci.render(given))
@@ -59,6 +61,7 @@ def test_seven_forms_and_the_receipt_itself_tell_one_total() -> None:
     ]
     request = Parse(otel.render(given), ExportMetricsServiceRequest())
     (metric,) = request.resource_metrics[0].scope_metrics[0].metrics
+    logged = mlflow.figures(given).metrics
     joules = {
         "receipt": own["energy_uj"] / 1e6,
         "sci": score["E_kwh"] / 1.5 * 3.6e6,
@@ -68,6 +71,8 @@ def test_seven_forms_and_the_receipt_itself_tell_one_total() -> None:
         "annex xi": json.loads(annex_xi.render(given))["e_energy_consumption"]["kwh"] * 3.6e6,
         "prometheus": sum(s.value for s in samples if s.name == "tidewatt_job_energy_joules"),
         "otel": sum(point.as_double for point in metric.sum.data_points),
+        "mlflow": logged["tidewatt/energy_j"],
+        "mlflow, by phase": sum(v for k, v in logged.items() if k.startswith("tidewatt/energy_by_phase_j/")),
     }
     assert joules == pytest.approx(dict.fromkeys(joules, JOULES), rel=1e-6)
     carbon = {
@@ -76,6 +81,7 @@ def test_seven_forms_and_the_receipt_itself_tell_one_total() -> None:
         "model card": yaml.safe_load(model_card.render(given))["co2_eq_emissions"]["emissions"],
         "focus": float(row["x_OperationalGCO2e"]),
         "prometheus": next(s.value for s in samples if s.name == "tidewatt_job_operational_grams"),
+        "mlflow": logged["tidewatt/operational_gco2e"],
     }
     assert carbon == pytest.approx(dict.fromkeys(carbon, grams()), rel=1e-6)
     assert float(row["BilledCost"]) == pytest.approx(own["cost_usd"]["value"])
@@ -180,6 +186,22 @@ def test_labels_reach_prometheus_and_opentelemetry_whatever_is_in_them() -> None
     assert attributes["tidewatt.label.team"] == 'vi"sion'
     (metric,) = request.resource_metrics[0].scope_metrics[0].metrics
     assert (metric.name, metric.unit, metric.sum.is_monotonic) == ("hw.energy", "J", True)
+
+
+def test_a_run_of_mlflow_is_given_what_is_known_in_names_that_it_takes() -> None:
+    given = receipt()
+    found = mlflow.figures(given)
+    assert found.tags["tidewatt.job"] == given.identity.job_id
+    assert found.tags["tidewatt.label.team"] == 'vi"sion'
+    assert found.params["function"] == given.identity.function
+    assert found.status == "FINISHED"
+    odd = replace(given.identity, arguments={"lr η": "x" * 10_000}, state=State.RUNNING)
+    unpriced = replace(given.impacts, operational=None)
+    other = mlflow.figures(replace(given, identity=odd, impacts=unpriced))
+    assert len(other.params["argument.lr _"]) == 5_000
+    assert other.status == ""
+    assert not any("operational" in name for name in other.metrics)
+    assert other.metrics["tidewatt/embodied_gco2e/low"] <= other.metrics["tidewatt/embodied_gco2e"]
 
 
 @pytest.mark.parametrize("form", RENDER)

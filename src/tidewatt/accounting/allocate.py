@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import isfinite
+from math import floor, isfinite
 
 from tidewatt.domain.ledger import UNALLOCATED, Allocation, EnergyReading, Phase, Usage
 from tidewatt.errors import TidewattError
@@ -35,20 +35,23 @@ def allocate(reading: EnergyReading, usages: Sequence[Usage]) -> tuple[Allocatio
     used = _shares([u.cpu_s for u in usages], Fraction(reading.busy_cpu_s))
     exact = [static * r + dynamic * u for r, u in zip(reserved, used, strict=True)]
     exact.append(reading.energy_uj - sum(exact, Fraction(0)))
-    rounded = _round(exact, reading.energy_uj)
+    rounded = by_largest_remainder(exact, reading.energy_uj)
     shares = [
         Allocation(
             account=usage.account,
             phase=usage.phase,
             energy_uj=energy_uj,
+            cpu_s=usage.cpu_s,
+            spare_uj=_spare(usage, floor(static * held)),
             reserved_cpu_s=usage.reserved_cpu_s,
             zone=usage.zone,
             workers=usage.workers,
             token=usage.token,
         )
-        for usage, energy_uj in zip(usages, rounded, strict=False)
+        for usage, energy_uj, held in zip(usages, rounded, reserved, strict=False)
     ]
-    return (*shares, Allocation(account=UNALLOCATED, phase=Phase.NONE, energy_uj=rounded[-1]))
+    rest = Allocation(account=UNALLOCATED, phase=Phase.NONE, energy_uj=rounded[-1], spare_uj=0)
+    return (*shares, rest)
 
 
 def _check(reading: EnergyReading, usages: Sequence[Usage]) -> None:
@@ -73,8 +76,21 @@ def _shares(amounts: Sequence[float], available: Fraction) -> list[Fraction]:
     return [a / whole if whole else Fraction(0) for a in exact]
 
 
-def _round(exact: list[Fraction], total: int) -> list[int]:
-    floors = [int(share) for share in exact]
+def _spare(usage: Usage, static_uj: int) -> int:
+    """Of a usage's static energy, what is for processors held and not used; it is no part of the sum."""
+    if usage.cpu_s >= usage.reserved_cpu_s:
+        return 0
+    return min(static_uj, int(static_uj * (1 - usage.cpu_s / usage.reserved_cpu_s)))
+
+
+def by_largest_remainder(exact: Sequence[Fraction], total: int) -> list[int]:
+    """Whole numbers that sum to ``total``, each within 1 of its exact share; ties go to the first.
+
+    Args:
+        exact: shares that sum to ``total``.
+        total: what is shared.
+    """
+    floors = [floor(share) for share in exact]
     by_remainder = sorted(range(len(exact)), key=lambda i: floors[i] - exact[i])
     for index in by_remainder[: total - sum(floors)]:
         floors[index] += 1

@@ -77,4 +77,5 @@ def _sum(one: Balance, other: Balance) -> Balance:
         low_j=one.low_j + other.low_j,
         high_j=one.high_j + other.high_j,
         machine_s=one.machine_s + other.machine_s,
+        spare_uj=None if one.spare_uj is None or other.spare_uj is None else one.spare_uj + other.spare_uj,
     )

@@ -7,6 +7,38 @@ import typer
 
 from tidewatt.cli import options
 
+Form = Annotated[
+    Literal[
+        "text",
+        "json",
+        "html",
+        "sci",
+        "model-card",
+        "focus",
+        "boamps",
+        "annex-xi",
+        "prometheus",
+        "otel",
+    ]
+    | None,
+    typer.Option("--format", help="How it is written.", show_default="text"),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Write it there.", show_default="standard output"),
+]
+Audit = Annotated[
+    bool,
+    typer.Option("--audit", help="Instead, hold the ledger's shares of what jobs shared against Shapley's."),
+]
+Mlflow = Annotated[
+    str | None, typer.Option(metavar="URI", help="Also log it to MLflow there, as a run of its own.")
+]
+Experiment = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The experiment of MLflow.", show_default="tidewatt"),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -72,32 +104,30 @@ def logs(
 def receipt(
     job: options.JobId,
     *,
-    form: Annotated[
-        Literal[
-            "text",
-            "json",
-            "html",
-            "sci",
-            "model-card",
-            "focus",
-            "boamps",
-            "annex-xi",
-            "prometheus",
-            "otel",
-        ],
-        typer.Option("--format", help="How it is written."),
-    ] = "text",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Write it there.", show_default="standard output"),
-    ] = None,
+    form: Form = None,
+    json: options.Json = False,
+    out: Out = None,
+    audit: Audit = False,
+    mlflow: Mlflow = None,
+    experiment: Experiment = None,
     home: options.Home = None,
 ) -> None:
     """Print the receipt of a job: energy, carbon, cost and water, with ranges; so far if it is open."""
     from tidewatt.cli import receipts, session  # noqa: PLC0415 - keeps `--help` quick
 
+    written = receipts.form_of(form, json=json)
     client = session.open_client(home)
-    receipts.show_receipt(client, client.job(job), form, out)
+    found = client.job(job)
+    if mlflow is not None or experiment is not None:
+        from tidewatt.cli import tracking  # noqa: PLC0415 - the same
+
+        tracking.log_receipt(receipts.receipt_of(client, found), mlflow, experiment)
+    if audit:
+        from tidewatt.cli import auditing  # noqa: PLC0415 - it loads numpy, which a receipt does without
+
+        auditing.show_audit(client, found, written, out)
+    else:
+        receipts.show_receipt(client, found, written, out)
 
 
 def wait(

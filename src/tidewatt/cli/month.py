@@ -14,7 +14,7 @@ from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
 from tidewatt.errors import UsageError
 from tidewatt.report.figures import money, percent
 from tidewatt.report.period import Charge, charges, month_of
-from tidewatt.report.waste import Loss, losses
+from tidewatt.report.waste import Loss, losses, unsaid_uj
 from tidewatt.sdk.client import Client
 
 
@@ -81,7 +81,8 @@ def show_waste(found: Sequence[Charge], *, json: bool) -> None:
     lost = losses(found)
     whole = sum(charge.energy_uj for charge in found)
     if json:
-        words.print_json({"energy_uj": whole, "losses": [_values(loss) for loss in lost]})
+        known = {"energy_uj": whole, "over_reserved_unknown_uj": unsaid_uj(found)}
+        words.print_json({**known, "losses": [_values(loss) for loss in lost]})
         return
     screen = words.screen()
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -107,6 +108,11 @@ def show_waste(found: Sequence[Charge], *, json: bool) -> None:
         if whole
         else "Nothing was drawn."
     )
+    if unsaid := unsaid_uj(found):
+        energy = format_quantity(unsaid / MICROJOULES, "J")
+        screen.print(
+            f"How much of {energy} was held and not used is not known: an older version did not keep it."
+        )
 
 
 def _values(loss: Loss) -> dict[str, object]:

@@ -34,6 +34,17 @@ def receipt_of(client: Client, job: Job) -> Receipt:
     return build(gather(client, job))
 
 
+def form_of(form: str | None, *, json: bool) -> str:
+    """How a receipt is to be written, ``--json`` being short for ``--format json``.
+
+    Raises:
+        UsageError: both were given, and they are not the same.
+    """
+    if json and form not in {None, "json"}:
+        raise UsageError(f"--json with --format {form}", "one of them", "leave out the other")
+    return "json" if json else form or "text"
+
+
 def show_receipt(client: Client, job: Job, form: str, out: Path | None) -> None:
     """Print a receipt, or write it into a file."""
     write_or_print(_RENDERERS[form](receipt_of(client, job)), out, "Receipt")

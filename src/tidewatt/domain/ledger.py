@@ -88,11 +88,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """The share of one reading that belongs to an account; shares of a reading sum to it exactly."""
+    """The share of one reading that belongs to an account; shares of a reading sum to it exactly.
+
+    ``cpu_s`` are the processor seconds that the account used, ``spare_uj`` its part of static energy for
+    those that it held and did not use. They are None where they are not known: of entries that an older
+    version wrote, and processor time of what is unallocated.
+    """
 
     account: Account
     phase: Phase
     energy_uj: int
+    cpu_s: float | None = None
+    spare_uj: int | None = None
     reserved_cpu_s: float = 0.0
     zone: str = ""
     workers: int = 0
@@ -128,7 +135,8 @@ class Balance:
     """The sum of an account's entries that are alike: of one attempt, phase and place, one meter and span.
 
     Readings that reach from one span into another are summed with none, since they may have two prices.
-    ``machine_s`` are the real seconds of the whole machine that the entries reserved.
+    ``machine_s`` are the real seconds of the whole machine that the entries reserved; ``spare_uj`` is None
+    if that of any entry is not known.
     """
 
     account: Account
@@ -145,6 +153,7 @@ class Balance:
     low_j: float
     high_j: float
     machine_s: float
+    spare_uj: int | None = None
 
     @classmethod
     def of(cls, entry: LedgerEntry) -> "Balance":
@@ -165,6 +174,7 @@ class Balance:
             low_j=energy_j.low,
             high_j=energy_j.high,
             machine_s=allocation.reserved_cpu_s / reading.cpus,
+            spare_uj=allocation.spare_uj,
         )
 
     @property

@@ -20,6 +20,9 @@ _NAMES = {
     Holder.UNALLOCATED: "idle, and programs of others",
 }
 
+_WORK = {Phase.COMPUTE, Phase.COMM}
+"""Phases in which a job does what it is for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
@@ -39,6 +42,10 @@ class Charge:
     embodied: Impact | None
     water: Impact | None
     cost: Impact | None
+    spare_uj: int = 0
+    """Of the energy of work, what was for processors held and not used, as far as that is known."""
+    unsaid_uj: int = 0
+    """The energy of work of which that is not known."""
 
     @property
     def energy_uj(self) -> int:
@@ -88,6 +95,7 @@ def _charge(
     spent = [_at(Spent.of(balance), only) for balance in balances]
     priced = operational(spent, conditions)
     zones = dict.fromkeys(b.zone for b in balances if b.zone)
+    worked = [] if shared else [b for b in balances if b.phase in _WORK]
     return Charge(
         resource=account.job_id or str(account.holder),
         name=_NAMES.get(account.holder, "") if job is None else job.function.name,
@@ -101,6 +109,8 @@ def _charge(
         embodied=None if shared else embodied(machine_seconds(balances), conditions.factors),
         water=water(spent, conditions),
         cost=electricity(spent, conditions),
+        spare_uj=sum(b.spare_uj or 0 for b in worked),
+        unsaid_uj=sum(b.energy_uj for b in worked if b.spare_uj is None),
     )
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from tidewatt.domain.ledger import Holder, Phase
 from tidewatt.report.period import Charge
 
-_ADVICE: dict[Holder | Phase, tuple[str, str]] = {
+OVER_RESERVED = "over_reserved"
+"""Static energy, during work, of processors that a job held and did not use."""
+
+_ADVICE: dict[str, tuple[str, str]] = {
     Holder.UNALLOCATED: ("idle", "run more on this machine, or let it sleep"),
     Holder.POOL: ("kept ready", "shorten TIDEWATT_LINGER_S, or submit jobs together"),
     Holder.PLATFORM: ("supervisor", "submit jobs together"),
@@ -16,6 +19,7 @@ _ADVICE: dict[Holder | Phase, tuple[str, str]] = {
     Phase.SUSPEND: ("suspending", "a smaller state"),
     Phase.RESUME: ("resuming", "a smaller state"),
     Phase.CHECKPOINT: ("checkpoints", "lengthen checkpoint_every="),
+    OVER_RESERVED: ("held, not used", "ask for fewer cpus= or workers="),
 }
 """What it is called, and what to change."""
 
@@ -41,10 +45,10 @@ def losses(charges: Sequence[Charge]) -> tuple[Loss, ...]:
     return tuple(sorted((f for f in found if f.energy_uj > 0), key=lambda f: -f.energy_uj))
 
 
-def _loss(kind: Holder | Phase, charges: Sequence[Charge], whole: int) -> Loss:
+def _loss(kind: str, charges: Sequence[Charge], whole: int) -> Loss:
     by_charge = {charge.resource: _of(kind, charge) for charge in charges}
     energy_uj = sum(by_charge.values())
-    worst = max(by_charge, key=by_charge.__getitem__, default="") if isinstance(kind, Phase) else ""
+    worst = max(by_charge, key=by_charge.__getitem__, default="") if not isinstance(kind, Holder) else ""
     priced = [c for c in charges if _of(kind, c)]
     cost_usd = (
         sum(c.cost.amount.value * _of(kind, c) / c.energy_uj for c in priced if c.cost is not None)
@@ -55,8 +59,15 @@ def _loss(kind: Holder | Phase, charges: Sequence[Charge], whole: int) -> Loss:
     return Loss(str(kind), label, energy_uj, energy_uj / whole if whole else 0.0, cost_usd, worst, advice)
 
 
-def _of(kind: Holder | Phase, charge: Charge) -> int:
-    """Microjoules of a charge that are of a kind."""
+def unsaid_uj(charges: Sequence[Charge]) -> int:
+    """The energy of work of which nobody kept how much of what was held it used."""
+    return sum(charge.unsaid_uj for charge in charges)
+
+
+def _of(kind: str, charge: Charge) -> int:
+    """Microjoules of a charge that are of a kind; no microjoule is of two."""
+    if kind == OVER_RESERVED:
+        return charge.spare_uj
     if isinstance(kind, Holder):
         return charge.energy_uj if charge.shared and charge.resource == str(kind) else 0
-    return 0 if charge.shared else charge.by_phase_uj.get(kind, 0)
+    return 0 if charge.shared else charge.by_phase_uj.get(Phase(kind), 0)

@@ -132,9 +132,7 @@ class Client:
         for zone in world.zones:
             for series in beside:
                 if zone in series.zones():
-                    series.signal(
-                        zone, 0.0, 0.0
-                    )  # refuses damaged rows, over which a supervisor would stumble
+                    series.signal(zone, 0.0, 0.0)  # refuses damaged rows
             _check_zone(grid, zone, worlds.now(world, clock.wall(), supervised=False))
         at = worlds.now(world, clock.wall(), supervised=bool(open_jobs) and wiring.supervised(self.home))
         payload = describe(options.source, handle.body, spec.name)

@@ -133,6 +133,7 @@ def _sums(*where: ColumnElement[bool]) -> "Select[*tuple[object, ...]]":
             bound(readings.c.low_uj).label("low_j"),
             bound(readings.c.high_uj).label("high_j"),
             func.sum(allocations.c.reserved_cpu_s / readings.c.cpus).label("machine_s"),
+            _if_all_known(allocations.c.spare_uj).label("spare_uj"),
         )
         .join_from(allocations, readings, allocations.c.reading_id == readings.c.id)
         .where(*where)
@@ -143,6 +144,11 @@ def _sums(*where: ColumnElement[bool]) -> "Select[*tuple[object, ...]]":
             crossing,
         )
     )
+
+
+def _if_all_known(column: ColumnElement[int | None]) -> ColumnElement[int | None]:
+    """The sum, or NULL where any of it is, since the sum of a part would pass for all of it."""
+    return case((func.count() == func.count(column), cast(func.sum(column), BigInteger)))
 
 
 class _Span(FunctionElement[int]):
@@ -174,6 +180,7 @@ def _balance(row: RowMapping) -> Balance:
         low_j=row["low_j"],
         high_j=row["high_j"],
         machine_s=row["machine_s"],
+        spare_uj=row["spare_uj"],
         **values,
     )
 

@@ -226,6 +226,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX balances_by_page ON balances (page_id)",
         ),
     ),
+    Migration(
+        3,
+        (
+            "ALTER TABLE allocations ADD COLUMN cpu_s DOUBLE PRECISION",
+            "ALTER TABLE allocations ADD COLUMN spare_uj BIGINT",
+            "ALTER TABLE balances ADD COLUMN spare_uj BIGINT",
+        ),
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

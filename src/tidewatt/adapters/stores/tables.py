@@ -234,6 +234,8 @@ allocations = Table(
     Column("zone", Text, nullable=False),
     Column("workers", Integer, nullable=False),
     Column("token", Integer, nullable=False),
+    Column("cpu_s", Double),
+    Column("spare_uj", BigInteger),
 )
 
 pages = Table(
@@ -270,6 +272,7 @@ balances = Table(
     Column("low_j", Double, nullable=False),
     Column("high_j", Double, nullable=False),
     Column("machine_s", Double, nullable=False),
+    Column("spare_uj", BigInteger),
 )
 
 signals = Table(
