@@ -1,9 +1,11 @@
 """What the environment says of how to plan, and where this machine is."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidewatt.accounting.stall import SHARE
+from tidewatt.adapters.budgetfile import BudgetFile
 from tidewatt.domain.objective import Objective, parse
 from tidewatt.errors import UsageError
 from tidewatt.ports import Grid
@@ -72,6 +74,13 @@ def stall_share() -> float:
     if not 0 <= share <= 1:
         raise UsageError(f"TIDEWATT_STALL_SHARE={text}", "a share from 0 to 1, such as 0.05")
     return share
+
+
+def budgets(folder: Path) -> BudgetFile:
+    """The budgets in force: in the file that ``$TIDEWATT_BUDGET`` names, else in the state folder's own."""
+    named = os.environ.get("TIDEWATT_BUDGET")
+    path = Path(named).absolute() if named else folder / "budget.toml"
+    return BudgetFile(path, required=bool(named))
 
 
 def zone() -> str | None:

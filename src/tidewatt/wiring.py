@@ -362,6 +362,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
                 prospect=prospect_on(grid),
                 world=world,
                 folder=home.jobs,
+                budgets=settings.budgets(home.path),
                 stall_share=settings.stall_share(),
                 stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
             ),

@@ -8,11 +8,12 @@ from rich.table import Table
 from tidewatt.cli import words
 from tidewatt.domain.job import Job
 from tidewatt.domain.ledger import LedgerEntry
+from tidewatt.domain.month import month_of
 from tidewatt.domain.signal import Signal
 from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
 from tidewatt.errors import UsageError
 from tidewatt.report.figures import money, percent
-from tidewatt.report.period import Charge, charges, month_of
+from tidewatt.report.period import Charge, charges
 from tidewatt.report.waste import Loss, losses
 from tidewatt.sdk.client import Client
 
