@@ -50,7 +50,7 @@ class Actor:
             stays_until = self._stays_until(job)
             if job.wish is Wish.RUN and not at_once and snapshot.now < stays_until:
                 return stays_until
-            self._suspend(job, plan.note(job.id) if job.wish is Wish.RUN else "held by its user")
+            self._suspend(job, plan.note(job.id) or ("held by its user" if job.wish is Wish.HOLD else ""))
         return None
 
     def enforce(self, job: Job) -> None:

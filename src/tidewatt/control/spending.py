@@ -50,11 +50,13 @@ class Spending:
     def look(self, jobs: Sequence[Job]) -> list[str]:
         """Judge these jobs and do what has to be done; those whose standing changed are returned."""
         before = self._rulings
-        self._rulings = self._judge([job for job in jobs if job.wish is Wish.RUN])
-        changed = [job for job in jobs if self._ruling(job.id) != before.get(job.id, _FREE)]
+        leaving = {job.id: before[job.id] for job in jobs if job.wish is Wish.HOLD and job.id in before}
+        wanted = [job for job in jobs if job.wish is Wish.RUN]
+        self._rulings = leaving | self._judge(wanted)
+        changed = [job for job in wanted if self._ruling(job.id) != before.get(job.id, _FREE)]
         for job in changed:
             self._tell(job, before.get(job.id, _FREE))
-        for job in jobs:
+        for job in wanted:
             ruling = self._ruling(job.id)
             if ruling.action is Action.STOP:
                 self._stop(job, ruling.why)
