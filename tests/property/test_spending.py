@@ -38,6 +38,7 @@ def arrival(name: str, team: str, at: float, length_s: float, workers: int = 1) 
         workers=WorkerRange(workers, workers),
         shards=workers,
         length_s=length_s,
+        retries=3,
         labels=(("team", team),),
     )
     submission = Submission(

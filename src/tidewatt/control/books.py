@@ -1,14 +1,15 @@
 """What has been drawn so far: by each job, and in the month by each team, lineage and the whole machine."""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tidewatt.accounting.spending import NOTHING, Drawn
 from tidewatt.control.observe import Sites
 from tidewatt.domain.budget import Scope, Subject, subjects
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import Allocation, LedgerEntry, Phase
+from tidewatt.domain.ledger import Allocation, Phase
 from tidewatt.domain.month import month_name, month_of
 from tidewatt.domain.signal import Signal
 from tidewatt.domain.site import Site
@@ -35,7 +36,7 @@ def drawn_in_month(store: Store, now: float, sites: Sequence[Site], grid: str) -
     pricing = _Pricing(store, sites, grid)
     jobs = {job.id: job for job in store.jobs()}
     found: defaultdict[Subject, Drawn] = defaultdict(Drawn)
-    for sum_ in _sums(e for e in store.ledger() if start_at <= e.reading.start_at < end_at):
+    for sum_ in _sums(store, start_at=start_at, end_at=end_at):
         job = jobs.get(sum_.job_id)
         for subject in subjects_of(job):
             found[subject] += pricing.drawn(sum_, job)
@@ -63,7 +64,7 @@ class Books:
         """Take up what jobs have drawn already."""
         pricing = _Pricing(self._store, self._sites(), self._grid)
         for job in jobs:
-            for sum_ in _sums(self._store.ledger(job.id)):
+            for sum_ in _sums(self._store, job.id):
                 self._runs[job.id] += pricing.drawn(sum_, job)
 
     def add(self, allocation: Allocation, at: float, intensities: Mapping[str, float | None]) -> None:
@@ -130,10 +131,14 @@ class _Sum:
     held_cpu_s: float
 
 
-def _sums(entries: Iterable[LedgerEntry]) -> list[_Sum]:
-    """Entries of the ledger added up; all that is ever asked of it for budgets."""
+def _sums(
+    store: Store, job_id: str | None = None, *, start_at: float = -math.inf, end_at: float = math.inf
+) -> list[_Sum]:
+    """The ledger of one job, or of all, added up over readings that began in an interval."""
     found: dict[tuple[str, str, float, Phase], tuple[int, float]] = {}
-    for entry in entries:
+    for entry in store.ledger(job_id):
+        if not start_at <= entry.reading.start_at < end_at:
+            continue
         share = entry.allocation
         middle = (entry.reading.start_at + entry.reading.end_at) / 2
         key = (share.account.job_id, share.zone, middle // HOUR_S * HOUR_S, share.phase)

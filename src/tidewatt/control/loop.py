@@ -54,6 +54,7 @@ class Parts:
     folder: Path
     """Jobs have their folders here."""
     budgets: InForce = Budgets
+    """Those in force; none unless told."""
 
 
 class Loop:
