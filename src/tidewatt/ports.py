@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tidewatt.domain.function import FunctionSpec, Payload
-from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry, Phase
+from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
+from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
@@ -306,6 +306,10 @@ class Store(Protocol):
         """Make a checkpoint the one to resume from, or raise StaleToken."""
         ...
 
+    def checkpoints(self, job_id: str) -> list[SavedCheckpoint]:
+        """All checkpoints of a job that were written, oldest first; most are gone by now."""
+        ...
+
     def note(self, job_id: str, *, at: float, wall: float, detail: str) -> None:
         """Save something worth knowing that is not a move: an event that leaves the state as it is."""
         ...
@@ -319,7 +323,20 @@ class Store(Protocol):
         ...
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
-        """Entries of one job, or all of the node."""
+        """Entries of one job, or all of the node, one by one; ``balances`` are their sums."""
+        ...
+
+    def balances(
+        self, job_id: str | None = None, *, since_at: float | None = None, until_at: float | None = None
+    ) -> list[Balance]:
+        """The ledger in sums of entries that are alike, of one job or all of the node.
+
+        ``since_at`` and ``until_at`` bound when readings began; they lie on hours.
+        """
+        ...
+
+    def beside(self, job_id: str, start_at: float, end_at: float) -> dict[Holder, int]:
+        """What each kind of account of the node received in a job's time, its own included, microjoules."""
         ...
 
     def record_signal(self, grid: str, signal: Signal) -> None:

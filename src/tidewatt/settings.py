@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tidewatt.accounting.stall import SHARE
 from tidewatt.adapters.budgetfile import BudgetFile
 from tidewatt.domain.objective import Objective, parse
+from tidewatt.domain.signal import Series
 from tidewatt.errors import UsageError
 from tidewatt.ports import Grid
 
@@ -53,6 +54,25 @@ def tariffs(prices: Grid) -> "Foresight":
     from tidewatt.forecast.names import DEFAULT, named  # noqa: PLC0415 - the same
 
     return day_ahead(named(os.environ.get("TIDEWATT_FORECAST") or DEFAULT), prices)
+
+
+_SERIES = {
+    Series.MARGINAL: "TIDEWATT_MARGINAL",
+    Series.PRICE: "TIDEWATT_PRICES",
+    Series.PUE: "TIDEWATT_PUE",
+}
+
+
+def series() -> dict[Series, str]:
+    """The files of hours that the environment names."""
+    return {each: name for each, key in _SERIES.items() if (name := os.environ.get(key))}
+
+
+def environment() -> dict[str, str]:
+    """The environment for a supervisor, which runs elsewhere: files are named in full."""
+    keys = (*_SERIES.values(), "TIDEWATT_FACTORS", "TIDEWATT_BUDGET")
+    files = {key: str(Path(name).absolute()) for key in keys if (name := os.environ.get(key))}
+    return {**os.environ, **files}
 
 
 def storage() -> str:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +16,12 @@ from typing import TYPE_CHECKING, TextIO
 import platformdirs
 
 from tidewatt import settings
-from tidewatt.accounting.factors import (
-    ELECTRICITY_PRICE,
-    PUE,
-    SERVER_EMBODIED,
-    SERVER_LIFESPAN,
-    SERVER_PROCESSORS,
-)
+from tidewatt.accounting.factors import DEFAULTS, SERVER_PROCESSORS, Factors
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.domain import world as worlds
+from tidewatt.domain.signal import Series
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
 from tidewatt.errors import NewerState, UsageError
@@ -168,34 +163,60 @@ def _open_source(name: str, *, forgiving: bool) -> Grid:
     return CachedGrid(source, folder, clock, forgiving=forgiving)
 
 
+def open_series() -> dict[Series, Grid]:
+    """What the environment names files of, beside the grid: marginal intensity, prices, PUE, by the hour.
+
+    Raises:
+        UsageError: a file is missing or damaged, or lacks a column.
+    """
+    return {series: _open_file(Path(name), series) for series, name in settings.series().items()}
+
+
 def open_prices(path: Path) -> Grid:
     """Hourly prices of electricity in a file, USD/kWh.
 
     Raises:
         UsageError: the file is missing or damaged, or lacks a column.
     """
+    return _open_file(path, Series.PRICE)
+
+
+def _open_file(path: Path, series: Series) -> Grid:
     from tidewatt.adapters.grids.file import FileGrid  # noqa: PLC0415 - the same
-    from tidewatt.adapters.grids.rows import PRICE  # noqa: PLC0415 - the same
+    from tidewatt.adapters.grids.rows import EFFECTIVENESS, INTENSITY, PRICE  # noqa: PLC0415 - the same
 
-    return FileGrid(path, PRICE)
+    measures = {Series.MARGINAL: INTENSITY, Series.PRICE: PRICE, Series.PUE: EFFECTIVENESS}
+    return FileGrid(path, measures[series])
 
 
-def prospect_on(grid: Grid) -> "Prospect":
+def factors() -> Factors:
+    """The factors in force: those of ``$TIDEWATT_FACTORS`` in place of published ones.
+
+    Raises:
+        UsageError: the file cannot be read or understood.
+    """
+    from tidewatt.adapters.factorfile import read_factors  # noqa: PLC0415 - only where there is such a file
+
+    name = os.environ.get("TIDEWATT_FACTORS")
+    return read_factors(Path(name)) if name else DEFAULTS
+
+
+def prospect_on(grid: Grid, series: Mapping[Series, Grid]) -> "Prospect":
     """What plans go by, as the environment says: the forecast, hourly prices if there are any, the aim."""
     from tidewatt.control.foresight import Prospect  # noqa: PLC0415 - the same
 
-    named = os.environ.get("TIDEWATT_PRICES")
+    prices = series.get(Series.PRICE)
     return Prospect(
         carbon=settings.foresight(grid),
-        tariffs=settings.tariffs(open_prices(Path(named))) if named else None,
+        tariffs=None if prices is None else settings.tariffs(prices),
         objective=settings.objective(),
     )
 
 
-def sites_of(world: World | None) -> tuple[Site, ...]:
+def sites_of(world: World | None, known: Factors = DEFAULTS) -> tuple[Site, ...]:
     """This machine, once for each zone that it stands in or, in a replay, stands in for."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return tuple(site(f"local-{zone.lower()}", zone, cpus) for zone in (world.zones if world else ()))
+    return tuple(site(f"local-{zone.lower()}", zone, cpus, known) for zone in (world.zones if world else ()))
 
 
 def memory_store() -> Store:
@@ -205,10 +226,17 @@ def memory_store() -> Store:
     return MemoryStore(keep_history=False)
 
 
-def site(name: str, zone: str, cpus: int, pue: float = PUE.value) -> Site:
-    """A site of servers of which nothing more is known."""
-    made_g = 1000 * SERVER_EMBODIED.value / SERVER_LIFESPAN.value / SERVER_PROCESSORS
-    return Site(name, zone, cpus, pue, embodied_g=made_g, tariff=ELECTRICITY_PRICE.value)
+def site(name: str, zone: str, cpus: int, known: Factors = DEFAULTS, *, pue: float | None = None) -> Site:
+    """A site of servers of which nothing more is known than factors tell."""
+    return Site(
+        name,
+        zone,
+        cpus,
+        known.of("pue", zone).value if pue is None else pue,
+        embodied_g=1000 * known.embodied.value / known.lifespan.value / SERVER_PROCESSORS,
+        rent=0.0 if known.machine is None else known.machine.value / cpus,
+        tariff=known.of("price", zone).value,
+    )
 
 
 def clock_of(world: World | None) -> Clock:
@@ -222,11 +250,11 @@ def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> 
     """An observer for a command that wants to know what a supervisor would decide."""
     from tidewatt.control.observe import Observer  # noqa: PLC0415 - the same
 
-    prospect = prospect_on(grid)
+    prospect, known = prospect_on(grid, open_series()), factors()
     clock = clock_of(world)  # from here on the hours of a replay go by
     if world.replayed:
         clock = ReplayClock(world.speed, worlds.now(world, clock.wall(), supervised=supervised))
-    return Observer(store, grid, clock, lambda: sites_of(world), prospect)
+    return Observer(store, grid, clock, lambda: sites_of(world, known), prospect)
 
 
 @contextmanager
@@ -296,6 +324,7 @@ def _start_supervisor(home: Home) -> bool:
                 stderr=log,
                 pass_fds=[writer],
                 cwd="/",
+                env=settings.environment(),
             )
     finally:
         os.close(writer)
@@ -343,13 +372,12 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
 
-    store = open_store(home)
-    bell = Bell(home.socket)
-    engine = LocalEngine(_TRAINER)
+    store, bell, engine = open_store(home), Bell(home.socket), LocalEngine(_TRAINER)
     engine.listen(bell.fileno(), bell.visit)
     try:
         world = store.world()
         grid = open_grid(world.carbon_file if world else "", forgiving=True)
+        series, known = open_series(), factors()
         loop = Loop(
             Parts(
                 store=store,
@@ -358,19 +386,19 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
                 meter=best_meter(),
                 clock=clock_of(world),
                 feed=bell,
-                sites=lambda: sites_of(store.world()),
-                prospect=prospect_on(grid),
+                sites=lambda: sites_of(store.world(), known),
+                prospect=prospect_on(grid, series),
+                series=series,
                 world=world,
                 folder=home.jobs,
                 budgets=settings.budgets(home.path),
+                factors=known,
                 stall_share=settings.stall_share(),
                 stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
             ),
             settings.policy(),
         )
-        if ready >= 0:
-            os.write(ready, _READY)
-            os.close(ready)
+        _tell(ready)
         loop.run(linger_s)
     finally:
         bell.close()
@@ -378,6 +406,13 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
         left = any_work(store)
         store.close()
     return left
+
+
+def _tell(ready: int) -> None:
+    """Let whoever started this supervisor know that it listens, once."""
+    if ready >= 0:
+        os.write(ready, _READY)
+        os.close(ready)
 
 
 def any_work(store: Store) -> bool:

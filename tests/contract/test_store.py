@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from tidewatt.accounting.balance import balances, beside
 from tidewatt.adapters.stores import tables
+from tidewatt.adapters.stores.balances import PAGE
 from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.migrations import LATEST, MIGRATIONS
 from tidewatt.adapters.stores.sql import SqlStore
@@ -22,7 +25,16 @@ from tidewatt.domain.budget import Budget
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import POOL, UNALLOCATED, Account, Allocation, EnergyReading, Holder, Phase
+from tidewatt.domain.ledger import (
+    POOL,
+    UNALLOCATED,
+    Account,
+    Allocation,
+    Balance,
+    EnergyReading,
+    Holder,
+    Phase,
+)
 from tidewatt.domain.lifecycle import ENDED, State, Wish
 from tidewatt.domain.plan import Assignment, Note, Plan
 from tidewatt.domain.signal import Forecast, ForecastWindow, Quality, Reading, Signal
@@ -476,6 +488,49 @@ def test_energy_comes_back_by_job_and_whole(store: Store) -> None:
     assert all(type(entry.reading.tier) is Tier for entry in whole)
     assert store.ledger("a") == [entry for entry in whole if entry.allocation.account == a]
     assert store.ledger("b") == [entry for entry in whole if entry.allocation.account == b]
+
+
+def test_sums_of_a_long_ledger_are_those_of_its_entries(store: Store) -> None:
+    """Long enough that most of it has been summed beforehand; the clock goes through some hours twice."""
+    random, jobs, at = Random(7), ("a", "b", "c"), 0.0  # noqa: S311 - not for secrets
+    for number in range(2 * PAGE + 300):
+        at = 0.0 if number == PAGE + 100 else at + random.choice([1.5, 1.5, 20.0])
+        owners = [
+            Account(Holder.JOB, job) for job in jobs if number % (3 + len(job)) or random.random() < 0.5
+        ]
+        shares = [
+            replace(
+                share(owner, random.randrange(2**40), random.choice([Phase.COMPUTE, Phase.STALLED])),
+                token=1 + number // 700,
+                reserved_cpu_s=random.random(),
+            )
+            for owner in owners
+            if (owner.job_id != "a" or 300 < number < 2 * PAGE - 200) and owner.job_id != "c"
+        ]
+        shares += [share(POOL, random.randrange(10), Phase.WARM_IDLE), share(UNALLOCATED, 5, Phase.NONE)]
+        if number == 2 * PAGE + 299:
+            shares.append(share(Account(Holder.JOB, "c"), 1))
+        store.record_energy(reading(sum(s.energy_uj for s in shares), start_at=at), shares)
+    ledger = store.ledger()
+    assert_alike(store.balances(), balances(ledger))
+    for job in (*jobs, "nobody"):
+        assert_alike(store.balances(job), balances(store.ledger(job)))
+        for start_at, end_at in ((0.0, at), (-5.0, 0.0), (at / 3, at / 2)):
+            assert store.beside(job, start_at, end_at) == beside(ledger, job, start_at, end_at)
+    middle = at // 2 // HOUR * HOUR
+    within = balances(e for e in ledger if middle <= e.reading.start_at < middle + 2 * HOUR)
+    assert within
+    assert_alike(store.balances(since_at=middle, until_at=middle + 2 * HOUR), within)
+
+
+def assert_alike(found: list[Balance], wanted: list[Balance]) -> None:
+    """Whole figures are the same, and sums of fractions as near as the order of adding lets them be."""
+    whole = [[replace(b, low_j=0.0, high_j=0.0, machine_s=0.0) for b in each] for each in (found, wanted)]
+    assert whole[0] == whole[1]
+    for one, other in zip(found, wanted, strict=True):
+        assert (one.low_j, one.high_j, one.machine_s) == pytest.approx(
+            (other.low_j, other.high_j, other.machine_s)
+        )
 
 
 @pytest.mark.parametrize("off_by", [-1, 1])

@@ -211,7 +211,7 @@ def test_a_profile_tells_what_was_seen_and_what_is_expected(shell: Shell, fit: s
     told = shell.json("show", "--profile", job)
     (one,) = told["counts"]
     assert one["attempts"] == 1
-    assert one["steps_per_s"]["value"] == pytest.approx(240 / 2.4, rel=0.6)
+    assert 0 < one["steps_per_s"]["value"] < 1.1 / 0.01  # each step takes 10 ms at least
     assert one["watts"] == pytest.approx(one["joules_per_step"]["value"] * one["steps_per_s"]["value"])
     out, _ = shell.run("show", "--profile", job)
     assert "Speed-up" in out

@@ -5,9 +5,10 @@ from collections import Counter
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tidewatt.accounting.factors import DEFAULTS
 from tidewatt.adapters.grids.model import ModelGrid
 from tidewatt.adapters.stores.sql import SqlStore
-from tidewatt.control.books import drawn_in_month
+from tidewatt.control.books import Places, drawn_in_month
 from tidewatt.domain.budget import Budgets, Scope
 from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
 from tidewatt.domain.job import Submission
@@ -23,6 +24,7 @@ FEBRUARY = 1_738_368_000.0
 GRID = ModelGrid()
 CPUS = 8
 SITES = (Site("de", "DE", CPUS),)
+PLACES = Places(lambda: SITES, DEFAULTS)
 JOB_W = 3.5 + 10.0 / CPUS
 """What a simulated job on one processor draws, its share of what is always drawn included."""
 
@@ -65,7 +67,7 @@ def play(tables: dict[str, object], *arrivals: Arrival, start_at: float) -> SqlS
 
 def january_j(store: SqlStore, team: str) -> float:
     """What a team drew before February, joules."""
-    found = drawn_in_month(store, FEBRUARY - 1.0, SITES, GRID.name)
+    found = drawn_in_month(store, FEBRUARY - 1.0, PLACES, GRID.name)
     return found[Scope.TEAM, team].energy_j if (Scope.TEAM, team) in found else 0.0
 
 
@@ -132,7 +134,7 @@ def test_what_is_only_to_be_told_is_told_once_as_it_comes_near_and_once_when_it_
 def test_the_books_of_a_month_hold_what_has_ended_and_what_is_nobodys() -> None:
     start_at = FEBRUARY - 5 * HOUR_S
     store = play({}, arrival("fit", "vision", start_at, 2 * HOUR_S), start_at=start_at)
-    found = drawn_in_month(store, start_at, SITES, GRID.name)
+    found = drawn_in_month(store, start_at, PLACES, GRID.name)
     entries = store.ledger()
     whole = sum(entry.allocation.energy_uj for entry in entries) / 1e6
     mine = sum(e.allocation.energy_uj for e in entries if e.allocation.account.job_id == "fit") / 1e6
@@ -140,4 +142,4 @@ def test_the_books_of_a_month_hold_what_has_ended_and_what_is_nobodys() -> None:
     assert found[Scope.TEAM, "vision"] == found[Scope.LINEAGE, "fit"]
     assert found[Scope.TEAM, "vision"].energy_j == mine
     assert found[Scope.MONTH, ""].unpriced_j == 0.0
-    assert drawn_in_month(store, FEBRUARY, SITES, GRID.name) == {}
+    assert drawn_in_month(store, FEBRUARY, PLACES, GRID.name) == {}

@@ -1,69 +1,8 @@
-"""The record that a receipt is made from: which readings of the node belong to a job's time."""
+"""How what a function returned gets into its receipt."""
 
 import pytest
 
-from tidewatt.cli.record import as_result, node_uj
-from tidewatt.domain.estimate import Tier
-from tidewatt.domain.ledger import (
-    PLATFORM,
-    UNALLOCATED,
-    Account,
-    Allocation,
-    EnergyReading,
-    Holder,
-    LedgerEntry,
-    Phase,
-)
-
-
-def reading(start_at: float, end_at: float, *accounts: Account) -> list[LedgerEntry]:
-    """A reading of 10 µJ for each of its accounts."""
-    energy = 10 * len(accounts)
-    node = EnergyReading(
-        meter="test",
-        tier=Tier.COUNTER,
-        start_at=start_at,
-        end_at=end_at,
-        wall_s=end_at - start_at,
-        energy_uj=energy,
-        static_uj=0,
-        low_uj=energy,
-        high_uj=energy,
-        busy_cpu_s=0.0,
-        cpus=1,
-    )
-    return [
-        LedgerEntry(reading=node, allocation=Allocation(account=a, phase=Phase.NONE, energy_uj=10))
-        for a in accounts
-    ]
-
-
-JOB, OTHER = Account(Holder.JOB, "a"), Account(Holder.JOB, "b")
-
-
-def test_all_accounts_of_a_jobs_readings_count_and_those_around_it_in_its_time() -> None:
-    ledger = [
-        *reading(0, 5, UNALLOCATED),  # before it was submitted
-        *reading(8, 12, UNALLOCATED, PLATFORM),  # while it waited
-        *reading(12, 15, JOB, OTHER, PLATFORM),
-        *reading(15, 18, UNALLOCATED),  # while it was suspended
-        *reading(18, 20, JOB, UNALLOCATED),
-        *reading(20, 25, UNALLOCATED),  # after its end
-    ]
-    assert node_uj(ledger, "a", 10, 20) == {
-        Holder.JOB: 30,
-        Holder.PLATFORM: 20,
-        Holder.UNALLOCATED: 30,
-    }
-
-
-def test_another_replay_of_the_same_hours_does_not_count() -> None:
-    ledger = [*reading(10, 15, OTHER), *reading(10, 15, JOB, PLATFORM), *reading(11, 14, OTHER)]
-    assert node_uj(ledger, "a", 10, 15) == {Holder.JOB: 10, Holder.PLATFORM: 10}
-
-
-def test_a_job_without_energy_has_no_readings() -> None:
-    assert node_uj(reading(0, 5, UNALLOCATED), "a", 0, 5) == {}
+from tidewatt.cli.record import as_result
 
 
 @pytest.mark.parametrize(

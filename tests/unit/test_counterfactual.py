@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidewatt.accounting.carbon import Operational, Spent, operational
+from tidewatt.accounting.conditions import Conditions
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown, counterfactual
 from tidewatt.accounting.factors import PUE, Factors
 from tidewatt.accounting.pace import joules_per_step, stints
@@ -14,7 +15,7 @@ from tidewatt.accounting.saving import Saving, saving
 from tidewatt.domain.estimate import Estimate, Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Attempt, Job, Submission
-from tidewatt.domain.ledger import Account, Allocation, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.signal import Quality, Reading, Signal
 
@@ -31,6 +32,11 @@ def signal(*values: float, spread: float = 0.0) -> Signal:
             for i, v in enumerate(values)
         ),
     )
+
+
+def by(intensity: Signal, factors: Factors = PLAIN) -> Conditions:
+    """A grid that was so, and a site."""
+    return Conditions(intensity={"DE": intensity}, factors=factors)
 
 
 def job(state: State = State.SUCCEEDED, *, steps: int = 100, total: int | None = 100) -> Job:
@@ -85,7 +91,7 @@ def attempt(
 
 def entry(
     token: int, joules: float, phase: Phase = Phase.COMPUTE, hour: float = 0.0, spread: float = 0.0
-) -> LedgerEntry:
+) -> Balance:
     energy_uj = round(joules * 1_000_000)
     reading = EnergyReading(
         meter="test",
@@ -103,7 +109,7 @@ def entry(
     share = Allocation(
         account=Account(Holder.JOB, "job-1"), phase=phase, energy_uj=energy_uj, zone="DE", token=token
     )
-    return LedgerEntry(reading=reading, allocation=share)
+    return Balance.of(LedgerEntry(reading=reading, allocation=share))
 
 
 def known(found: Counterfactual | Unknown) -> Counterfactual:
@@ -123,7 +129,7 @@ def test_straight_through_at_the_observed_pace_and_energy() -> None:
         entry(2, 7.0, Phase.REPLAY),
         entry(2, 300.0),
     ]
-    other = known(counterfactual(job(), attempts, entries, signal(*[360.0] * 12), SPEED, PLAIN))
+    other = known(counterfactual(job(), attempts, entries, by(signal(*[360.0] * 12)), SPEED))
 
     assert other.workers == 1
     assert other.zone == "DE"
@@ -140,7 +146,7 @@ def test_straight_through_at_the_observed_pace_and_energy() -> None:
 def test_its_hours_are_those_after_submission() -> None:
     # 2 s of work are 2 hours at this speed, one at 100 and one at 300 g/kWh; no start-up, no cold start
     done = [attempt(1, 1, 0, 100, 2.0, startup_s=0.0)]
-    other = known(counterfactual(job(), done, [entry(1, 36.0, hour=9)], signal(100, 300, 900), SPEED, PLAIN))
+    other = known(counterfactual(job(), done, [entry(1, 36.0, hour=9)], by(signal(100, 300, 900)), SPEED))
     assert other.carbon is not None
     assert other.carbon.amount.value == pytest.approx(36.0 * 200 / 3.6e6, rel=0.02)
 
@@ -148,7 +154,7 @@ def test_its_hours_are_those_after_submission() -> None:
 def test_an_unseen_worker_count_is_inferred_and_said_to_be() -> None:
     # 4 workers: 100 steps at 20 a second, 3 J each; one worker is taken to do 5 a second
     done = [attempt(1, 4, 1, 100, 99 / 20)]
-    other = known(counterfactual(job(), done, [entry(1, 300.0)], signal(100.0), SPEED, PLAIN))
+    other = known(counterfactual(job(), done, [entry(1, 300.0)], by(signal(100.0)), SPEED))
     assert other.wall_s == pytest.approx(0.5 + 20.0)
     assert other.energy_j.value == pytest.approx(300.0)
     assert other.assumed
@@ -184,7 +190,7 @@ def test_the_cold_start_is_the_mean_of_those_seen() -> None:
         entry(2, 4.0, Phase.COLD_START),
         entry(2, 50.0),
     ]
-    other = known(counterfactual(job(), done, entries, signal(100.0), SPEED, PLAIN))
+    other = known(counterfactual(job(), done, entries, by(signal(100.0)), SPEED))
     energy = other.energy_j
     assert (energy.value, energy.low, energy.high) == pytest.approx((103.0, 102.0, 104.0))
     assert "mean of 2" in other.basis
@@ -193,14 +199,14 @@ def test_the_cold_start_is_the_mean_of_those_seen() -> None:
 def test_a_job_under_way_is_compared_by_what_it_has_done() -> None:
     done = [attempt(1, 1, 1, 40, 3.9)]
     running = job(State.RUNNING, steps=40, total=100)
-    other = known(counterfactual(running, done, [entry(1, 80.0)], signal(100.0), SPEED, PLAIN))
+    other = known(counterfactual(running, done, [entry(1, 80.0)], by(signal(100.0)), SPEED))
     assert other.energy_j.value == pytest.approx(80.0)
 
 
 def test_a_function_without_steps_is_compared_by_its_whole_attempt() -> None:
     whole = replace(attempt(1, 1, 0, 0, 0.0), first_step=None, last_step=None, ended_wall=4.5)
     done = job(steps=0, total=None)
-    other = known(counterfactual(done, [whole], [entry(1, 12.0)], signal(100.0), SPEED, PLAIN))
+    other = known(counterfactual(done, [whole], [entry(1, 12.0)], by(signal(100.0)), SPEED))
     assert other.energy_j.value == pytest.approx(12.0)
     assert other.wall_s == pytest.approx(4.5)
     assert not other.assumed
@@ -208,29 +214,27 @@ def test_a_function_without_steps_is_compared_by_its_whole_attempt() -> None:
 
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
 def test_nothing_is_said_of_a_job_without_a_result(state: State) -> None:
-    found = counterfactual(
-        job(state), [attempt(1, 1, 1, 100, 9.9)], [entry(1, 9.0)], signal(1.0), SPEED, PLAIN
-    )
+    found = counterfactual(job(state), [attempt(1, 1, 1, 100, 9.9)], [entry(1, 9.0)], by(signal(1.0)), SPEED)
     assert isinstance(found, Unknown)
     assert str(state) in found.reason
 
 
 def test_nothing_is_said_of_work_that_was_not_observed() -> None:
-    assert isinstance(counterfactual(job(), [], [], signal(1.0), SPEED, PLAIN), Unknown)
+    assert isinstance(counterfactual(job(), [], [], by(signal(1.0)), SPEED), Unknown)
 
 
 def test_without_a_signal_its_energy_is_known_and_its_carbon_is_not() -> None:
     done = [attempt(1, 1, 1, 100, 9.9)]
-    other = known(counterfactual(job(), done, [entry(1, 100.0)], None, SPEED, PLAIN))
+    other = known(counterfactual(job(), done, [entry(1, 100.0)], Conditions(factors=PLAIN), SPEED))
     assert other.energy_j.value == pytest.approx(100.0)
     assert other.carbon is None
-    actual = operational([Spent.of(entry(1, 100.0))], {}, PLAIN)
+    actual = operational([Spent.of(entry(1, 100.0))], Conditions(factors=PLAIN))
     found = saving(actual, 1.0, other, PLAIN)
     assert isinstance(found, Unknown)
     assert "DE" in found.reason
 
 
-def drawn(*joules: float, grid: Signal) -> Operational:
+def drawn(*joules: float, grid: Signal, factors: Factors = PLAIN) -> Operational:
     """Energy by hour, as priced."""
     pieces = [
         Spent(
@@ -242,10 +246,10 @@ def drawn(*joules: float, grid: Signal) -> Operational:
         )
         for i, j in enumerate(joules)
     ]
-    return operational(pieces, {"DE": grid}, PLAIN)
+    return operational(pieces, by(grid, factors))
 
 
-def versus(actual: Operational, other: Operational, meter: Estimate, factors: Factors = PLAIN) -> Saving:
+def versus(actual: Operational, other: Operational, meter: Estimate) -> Saving:
     found = saving(
         actual,
         2.0,
@@ -262,7 +266,7 @@ def versus(actual: Operational, other: Operational, meter: Estimate, factors: Fa
             basis="",
             assumed=False,
         ),
-        factors,
+        PLAIN,
     )
     assert isinstance(found, Saving)
     return found
@@ -295,7 +299,9 @@ def test_the_meter_and_the_site_scale_a_saving_and_cannot_turn_it() -> None:
     grid = signal(300.0, 100.0)
     factors = Factors(pue=replace(PUE, value=1.5, low=1.0, high=2.0))
     found = versus(
-        drawn(0.0, 3.6e6, grid=grid), drawn(3.6e6, 0.0, grid=grid), Estimate(1.0, 0.5, 2.0), factors
+        drawn(0.0, 3.6e6, grid=grid, factors=factors),
+        drawn(3.6e6, 0.0, grid=grid, factors=factors),
+        Estimate(1.0, 0.5, 2.0),
     )
     assert found.operational_g.low == pytest.approx(100.0)
     assert found.operational_g.high == pytest.approx(800.0)

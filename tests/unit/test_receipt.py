@@ -9,19 +9,21 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
+from tidewatt.accounting.conditions import Conditions
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import PUE, Factors
 from tidewatt.accounting.saving import Saving
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Account, Allocation, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.world import World
 from tidewatt.report import document, html, text
 from tidewatt.report.contents import Receipt
-from tidewatt.report.receipt import Record, build
+from tidewatt.report.receipt import build
+from tidewatt.report.record import Record
 
 HOUR = 3600.0
 START = 1_654_092_000.0
@@ -41,7 +43,7 @@ def grid(*values: float | None, quality: Quality = Quality.MODELLED) -> Signal:
     )
 
 
-def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) -> LedgerEntry:
+def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) -> Balance:
     energy_uj = round(1e6 * joules)
     reading = EnergyReading(
         meter="test meter",
@@ -65,7 +67,7 @@ def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) ->
         workers=workers,
         token=token,
     )
-    return LedgerEntry(reading=reading, allocation=share)
+    return Balance.of(LedgerEntry(reading=reading, allocation=share))
 
 
 def attempt(token: int, workers: int, first: int, last: int, start_h: float, end_h: float) -> Attempt:
@@ -132,6 +134,11 @@ def job(state: State = State.SUCCEEDED, *, name: str = "digits", deadline_h: flo
     )
 
 
+def within(**signals: Signal) -> Conditions:
+    """A site with a PUE of 1.5 in a grid that was so."""
+    return Conditions(intensity=signals, factors=Factors(pue=replace(PUE, value=1.5, low=1.5, high=1.5)))
+
+
 def record() -> Record:
     """One worker for an hour, then two for an hour; hour 1, in between, is left out.
 
@@ -141,7 +148,7 @@ def record() -> Record:
         job=job(),
         attempts=[attempt(1, 1, 1, 100, 0, 1), attempt(2, 2, 101, 300, 2, 3)],
         events=EVENTS,
-        entries=[
+        balances=[
             entry(1, 1, Phase.COMPUTE, 10.0, 0),
             entry(1, 1, Phase.CHECKPOINT, 1.0, 0),
             entry(2, 2, Phase.COMPUTE, 20.0, 2),
@@ -153,14 +160,13 @@ def record() -> Record:
             Holder.PLATFORM: 500_000,
             Holder.UNALLOCATED: 31_265_433,
         },
-        signals={"DE": grid(CLEAN, DIRTY, CLEAN, DIRTY, DIRTY)},
+        conditions=within(DE=grid(CLEAN, DIRTY, CLEAN, DIRTY, DIRTY)),
         progress=[(START + HOUR, 100, 1, 2.25), (START + 3 * HOUR, 300, 2, 0.5)],
         world=World(speed=3600.0, replayed=True, origin_at=START),
         grid_name="a test grid",
         plan_note="waits out the dirty hour",
         issued_at=START + 3 * HOUR,
         result={"accuracy": 0.97219},
-        factors=Factors(pue=replace(PUE, value=1.5, low=1.5, high=1.5)),
     )
 
 
@@ -327,7 +333,7 @@ def test_a_job_that_has_not_begun_has_a_receipt_too() -> None:
         job=replace(job(State.QUEUED), token=0, steps_reached=0, steps_done=0),
         attempts=[],
         events=EVENTS[:1],
-        entries=[],
+        balances=[],
         progress=[],
         node_uj={},
         result=None,
@@ -341,7 +347,7 @@ def test_a_job_that_has_not_begun_has_a_receipt_too() -> None:
 
 
 def test_without_a_signal_carbon_is_not_known_rather_than_zero() -> None:
-    receipt = build(replace(record(), signals={}))
+    receipt = build(replace(record(), conditions=within()))
     plain, data, page = renderings(receipt)
     parsed = json.loads(data)
     assert receipt.impacts.operational is None
@@ -357,7 +363,7 @@ def test_without_a_signal_carbon_is_not_known_rather_than_zero() -> None:
 
 
 def test_energy_that_no_meter_saw_is_not_known_rather_than_zero() -> None:
-    plain, data, page = renderings(build(replace(record(), entries=[])))
+    plain, data, page = renderings(build(replace(record(), balances=[])))
     parsed = json.loads(data)
     assert re.search(r"Energy +not known", plain)
     assert re.search(r"Water +not known", plain)
@@ -368,7 +374,7 @@ def test_energy_that_no_meter_saw_is_not_known_rather_than_zero() -> None:
 
 
 def test_hours_without_data_are_told_with_their_share() -> None:
-    receipt = build(replace(record(), signals={"DE": grid(CLEAN, DIRTY, None, DIRTY)}))
+    receipt = build(replace(record(), conditions=within(DE=grid(CLEAN, DIRTY, None, DIRTY))))
     plain, data, page = renderings(receipt)
     assert json.loads(data)["operational_filled_share"] == pytest.approx(22 / 33)
     for told in (plain, Page(page).prose):
@@ -377,7 +383,7 @@ def test_hours_without_data_are_told_with_their_share() -> None:
 
 
 def test_a_negative_saving_is_told_as_plainly() -> None:
-    receipt = build(replace(record(), signals={"DE": grid(CLEAN, CLEAN, DIRTY, CLEAN)}))
+    receipt = build(replace(record(), conditions=within(DE=grid(CLEAN, CLEAN, DIRTY, CLEAN))))
     plain, data, page = renderings(receipt)
     saved = json.loads(data)["saving"]
     assert isinstance(receipt.saving, Saving)
@@ -392,7 +398,7 @@ def test_a_saving_whose_range_holds_zero_is_doubted() -> None:
     wide = Signal(
         "DE", tuple(replace(r, low=0.2 * r.value, high=3 * r.value) for r in grid(*[CLEAN] * 5).readings)
     )
-    receipt = build(replace(record(), signals={"DE": wide}))
+    receipt = build(replace(record(), conditions=within(DE=wide)))
     plain, _, page = renderings(receipt)
     assert "The range holds zero" in plain
     assert "The range holds zero" in Page(page).prose
@@ -453,7 +459,7 @@ def test_the_page_can_be_read_without_seeing_it() -> None:
 def test_text_fits_a_terminal_of_eighty_columns() -> None:
     for made in (
         record(),
-        replace(record(), signals={}),
+        replace(record(), conditions=within()),
         replace(record(), job=job(State.SUSPENDED)),
         replace(record(), job=job(name="a_function_" * 12), result={"a_key_" * 9: "a value " * 30}),
     ):
@@ -470,7 +476,7 @@ def test_a_world_in_real_time_says_so() -> None:
 
 def test_measured_intensity_is_not_called_a_model() -> None:
     receipt = build(
-        replace(record(), signals={"DE": grid(CLEAN, DIRTY, CLEAN, DIRTY, quality=Quality.MEASURED)})
+        replace(record(), conditions=within(DE=grid(CLEAN, DIRTY, CLEAN, DIRTY, quality=Quality.MEASURED)))
     )
     plain, data, page = renderings(receipt)
     assert json.loads(data)["grid"]["model"] is False
@@ -504,12 +510,11 @@ def test_a_loss_that_is_not_a_number_still_makes_json() -> None:
 def test_a_job_that_moved_is_drawn_with_both_zones() -> None:
     moved = record()
     away = replace(moved.attempts[1], site="there", zone="FR")
-    entries = [
-        replace(e, allocation=replace(e.allocation, zone="FR")) if e.allocation.token == 2 else e
-        for e in moved.entries
-    ]
-    signals = {**moved.signals, "FR": Signal("FR", grid(20, 20, 20, 20).readings)}
-    receipt = build(replace(moved, attempts=[moved.attempts[0], away], entries=entries, signals=signals))
+    balances = [replace(b, zone="FR") if b.token == 2 else b for b in moved.balances]
+    signals = {**moved.conditions.intensity, "FR": Signal("FR", grid(20, 20, 20, 20).readings)}
+    receipt = build(
+        replace(moved, attempts=[moved.attempts[0], away], balances=balances, conditions=within(**signals))
+    )
     page = html.render(receipt)
     assert receipt.running.moves == 1
     assert receipt.impacts.operational is not None
@@ -522,9 +527,9 @@ def test_a_job_that_moved_is_drawn_with_both_zones() -> None:
 def test_a_figure_that_would_round_to_nothing_is_no_difference() -> None:
     made = record()
     even = replace(
-        made, entries=made.entries[:1], attempts=made.attempts[:1], job=replace(job(), steps_total=100)
+        made, balances=made.balances[:1], attempts=made.attempts[:1], job=replace(job(), steps_total=100)
     )
-    receipt = build(replace(even, signals={"DE": grid(*[CLEAN] * 5)}))
+    receipt = build(replace(even, conditions=within(DE=grid(*[CLEAN] * 5))))
     plain, _, page = renderings(receipt)
     assert "NO DIFFERENCE" in plain
     assert "verdict level" in page

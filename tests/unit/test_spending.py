@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewatt.accounting.spending import NOTHING, Drawn, Run, check, decide
+from tidewatt.accounting.factors import DEFAULTS
+from tidewatt.accounting.spending import NOTHING, Drawn, Place, Run, check, decide
 from tidewatt.domain.budget import Action, Budget, Budgets, Scope, Subject, rule_of
 from tidewatt.domain.ledger import Phase
 from tidewatt.errors import OverBudget, UsageError
 
 MONTH = "2026-11"
+HERE = Place.of("DE", 1.0, DEFAULTS)
 FIT = Run(job_id="fit-1", function="fit", team="vision")
 TEAM: Subject = (Scope.TEAM, "vision")
 
@@ -22,7 +24,7 @@ def budgets(**tables: object) -> Budgets:
 
 
 def joules(energy_j: float) -> Drawn:
-    return Drawn.of(energy_j, Phase.COMPUTE, 100.0, 1.0, 3_600_000.0)
+    return Drawn.of(energy_j, Phase.COMPUTE, 100.0, HERE, 3_600_000.0)
 
 
 def ruled(told: Budgets, run: Run = FIT, periods: Mapping[Subject, Drawn] | None = None) -> object:
@@ -122,7 +124,7 @@ def test_stopping_goes_before_suspending_and_what_lasts_before_what_passes() -> 
 
 
 def test_water_money_shares_and_steps_are_bounded_too() -> None:
-    drawn = joules(3_600_000.0) + Drawn.of(3_600_000.0, Phase.STALLED, 0.0, 1.0, 0.0)
+    drawn = joules(3_600_000.0) + Drawn.of(3_600_000.0, Phase.STALLED, 0.0, HERE, 0.0)
     for bound, words in (
         ({"water": "1 L"}, "its water budget of 1.00 L"),
         ({"money": "0.1 USD"}, "its money budget of 0.1 USD"),
@@ -135,16 +137,16 @@ def test_water_money_shares_and_steps_are_bounded_too() -> None:
 
 def test_shares_and_steps_are_judged_only_once_they_say_something() -> None:
     told = budgets(run={"stalled_share": 0.4, "energy_per_step": "1 J", "judged_after": "101 s"})
-    early = Drawn.of(500.0, Phase.STALLED, 100.0, 1.0, 1.0)
+    early = Drawn.of(500.0, Phase.STALLED, 100.0, HERE, 1.0)
     assert ruled(told, replace(FIT, drawn=early, steps=1)) == (None, "", False, ())
-    later = early + Drawn.of(0.0, Phase.COMPUTE, 1.0, 1.0, 1.0)
+    later = early + Drawn.of(0.0, Phase.COMPUTE, 1.0, HERE, 1.0)
     assert decide(told, [replace(FIT, drawn=later, steps=1)], {}, MONTH)["fit-1"].action is Action.SUSPEND
     assert len(decide(told, [replace(FIT, drawn=later)], {}, MONTH)["fit-1"].said) == 1
 
 
 def test_carbon_that_is_not_known_is_told_and_is_not_zero() -> None:
     told = budgets(run={"carbon": "10 g"})
-    dark = Drawn.of(1e9, Phase.COMPUTE, 1.0, 1.0, None)
+    dark = Drawn.of(1e9, Phase.COMPUTE, 1.0, HERE, None)
     lacks = "not all carbon is known that counts towards its carbon budget of 10.0 g CO₂e"
     assert ruled(told, replace(FIT, drawn=dark)) == (None, "", False, (lacks,))
     ruling = decide(told, [replace(FIT, drawn=dark + joules(11.0))], {}, MONTH)["fit-1"]

@@ -1,13 +1,14 @@
 """Operational carbon: energy priced at the intensity of the grid while it was drawn."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 
-from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
+from tidewatt.accounting.conditions import Conditions
+from tidewatt.accounting.factors import Impact
 from tidewatt.domain.estimate import ZERO, Estimate, total
-from tidewatt.domain.ledger import LedgerEntry
+from tidewatt.domain.ledger import Balance
 from tidewatt.domain.signal import Reading, Signal
 from tidewatt.domain.units import HOUR_S, JOULES_PER_KWH
 
@@ -27,13 +28,13 @@ class Spent:
     meter: Estimate
 
     @classmethod
-    def of(cls, entry: LedgerEntry) -> "Spent":
-        """The energy of a ledger entry."""
-        reading, energy = entry.reading, entry.energy_j
+    def of(cls, balance: Balance) -> "Spent":
+        """The energy of a balance."""
+        energy = balance.energy_j
         return cls(
-            zone=entry.allocation.zone,
-            start_at=reading.start_at,
-            end_at=reading.end_at,
+            zone=balance.zone,
+            start_at=balance.start_at,
+            end_at=balance.end_at,
             energy_j=Estimate.exact(energy.value),
             meter=ratio(energy),
         )
@@ -43,7 +44,8 @@ class Spent:
 class Lot:
     """All energy that was drawn in one hour of one zone, with the intensity that prices it, gCO2e/kWh.
 
-    ``filled`` says that the hour has no reading and that the intensity is carried over from others.
+    ``filled`` says that the hour has no reading and that the intensity is carried over from others; ``pue``
+    is facility energy per machine energy in that hour.
     """
 
     zone: str
@@ -51,6 +53,7 @@ class Lot:
     filled: bool
     energy_j: Estimate
     intensity: Estimate
+    pue: Estimate
 
     @property
     def grid_g(self) -> Estimate:
@@ -98,18 +101,11 @@ class Slice:
     share: float
 
 
-def operational(
-    spent: Iterable[Spent], signals: Mapping[str, Signal], factors: Factors = DEFAULTS
-) -> Operational:
+def operational(spent: Iterable[Spent], conditions: Conditions) -> Operational:
     """Sum ``energy * PUE * intensity`` over all that was spent, gCO2e.
 
     Source of the formula: the Software Carbon Intensity specification (ISO/IEC 21031:2024), its ``E * I``
     with ``E`` taken at the facility.
-
-    Args:
-        spent: Energies with their places and times.
-        signals: Actual average intensity by zone, gCO2e/kWh.
-        factors: The PUE to use.
 
     Returns:
         The carbon with its full range, or None in it where a zone has no data.
@@ -117,33 +113,83 @@ def operational(
     carbon = ZERO
     energy_j = unpriced_j = 0.0
     dark: set[str] = set()
+    known_by: dict[str, None] = {}
     lots: dict[tuple[str, float, bool], Lot] = {}
     for piece in spent:
         energy_j += piece.energy_j.value
-        slices = slice_hours(signals.get(piece.zone), piece.start_at, piece.end_at)
+        slices = slice_hours(conditions.intensity.get(piece.zone), piece.start_at, piece.end_at)
         if not slices:
             unpriced_j += piece.energy_j.value
             dark.add(piece.zone)
         for part in slices:
+            pue, source = conditions.pue_at(piece.zone, part.hour_at)
+            known_by[source] = None
             lot = Lot(
                 zone=piece.zone,
                 hour_at=part.hour_at,
                 filled=part.filled,
                 energy_j=piece.energy_j.scaled(part.share),
                 intensity=part.intensity,
+                pue=pue,
             )
-            carbon = carbon + lot.grid_g * piece.meter * factors.pue.estimate
+            carbon = carbon + lot.grid_g * piece.meter * pue
             key = (lot.zone, lot.hour_at, lot.filled)
             before = lots.get(key)
             lots[key] = replace(lot, energy_j=before.energy_j + lot.energy_j) if before else lot
     return Operational(
-        carbon=None if dark else Impact(carbon, "gCO2e", (factors.pue.id,), "operational/1"),
+        carbon=None if dark else Impact(carbon, "gCO2e", tuple(known_by), _method(known_by)),
         lots=tuple(lots.values()),
         energy_j=energy_j,
         filled_j=sum(lot.energy_j.value for lot in lots.values() if lot.filled),
         unpriced_j=unpriced_j,
         unpriced_zones=tuple(sorted(dark)),
     )
+
+
+def marginal(spent: Iterable[Spent], conditions: Conditions) -> Impact | None:
+    """What a little more demand brought about: ``energy * PUE * marginal intensity``, gCO2e.
+
+    It answers another question than ``operational`` and is never added to it. Source: Greenhouse Gas
+    Protocol, Guidelines for Quantifying GHG Reductions from Grid-Connected Electricity Projects (2007).
+
+    Returns:
+        None where a zone has no marginal intensity.
+    """
+    carbon = operational(spent, replace(conditions, intensity=conditions.marginal)).carbon
+    return None if carbon is None or not conditions.marginal else replace(carbon, method="marginal/1")
+
+
+def market_based(spent: Iterable[Spent], conditions: Conditions) -> Impact | None:
+    """By what was bought in place of what was delivered: ``energy * PUE * intensity of the contract``, gCO2e.
+
+    Source: Greenhouse Gas Protocol, Scope 2 Guidance (2015), its market-based method.
+
+    Returns:
+        None where the contract of a zone is not known.
+    """
+    carbon, ids = ZERO, dict[str, None]()
+    for piece in spent:
+        contract = conditions.factors.market_of(piece.zone)
+        if contract is None:
+            return None
+        energy_kwh = piece.energy_j.scaled(1 / JOULES_PER_KWH) * piece.meter
+        for share, pue, source in facility(piece, conditions):
+            ids |= {source: None, contract.id: None}
+            carbon = carbon + energy_kwh.scaled(share) * pue * contract.estimate
+    return Impact(carbon, "gCO2e", tuple(ids), "market-based/1") if ids else None
+
+
+def facility(piece: Spent, conditions: Conditions) -> Iterator[tuple[float, Estimate, str]]:
+    """The parts of an interval with one PUE each: the share, the PUE, and what that is known from."""
+    hours = slice_hours(conditions.pue.get(piece.zone), piece.start_at, piece.end_at)
+    for share, at in [(part.share, part.hour_at) for part in hours] or [(1.0, piece.start_at)]:
+        pue, source = conditions.pue_at(piece.zone, at)
+        yield share, pue, source
+
+
+def _method(known_by: Iterable[str]) -> str:
+    """The second version takes a PUE of every hour where there is one."""
+    return "operational/2" if any(source.startswith("hourly") for source in known_by) else "operational/1"
 
 
 def slice_hours(signal: Signal | None, start_at: float, end_at: float) -> tuple[Slice, ...]:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewatt.accounting.carbon import Operational, Spent, operational, ratio
-from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
+from tidewatt.accounting.conditions import Conditions
+from tidewatt.accounting.factors import Impact
 from tidewatt.accounting.pace import joules_per_step, steps_per_second, stints, work_energy_j
 from tidewatt.domain.estimate import ZERO, Estimate, total
 from tidewatt.domain.job import Attempt, Job, unbroken
-from tidewatt.domain.ledger import LedgerEntry, Phase
+from tidewatt.domain.ledger import Balance, Phase
 from tidewatt.domain.lifecycle import State
-from tidewatt.domain.signal import Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,9 @@ class _Part:
 def counterfactual(
     job: Job,
     attempts: Sequence[Attempt],
-    entries: Sequence[LedgerEntry],
-    signal: Signal | None,
+    balances: Sequence[Balance],
+    conditions: Conditions,
     speed: float,
-    factors: Factors = DEFAULTS,
 ) -> Counterfactual | Unknown:
     """Tell what the same work would have taken without Tidewatt's choices.
 
@@ -73,22 +72,21 @@ def counterfactual(
     Args:
         job: The job.
         attempts: All attempts at it.
-        entries: Its ledger.
-        signal: The actual intensity of its home zone, gCO2e/kWh.
+        balances: Its ledger.
+        conditions: Those that the run which did happen is priced with.
         speed: World seconds for each real second.
-        factors: Those that the run which did happen is priced with.
     """
     if job.state in {State.FAILED, State.CANCELLED}:
         return Unknown(f"the job was {job.state}, and a saving is told only of work that was finished")
     workers = job.function.workers.least
-    work = _training(job, attempts, entries, workers) or _whole_attempt(attempts, entries, workers)
+    work = _training(job, attempts, balances, workers) or _whole_attempt(attempts, balances, workers)
     if work is None:
         return Unknown("too little of the work was observed to say what it takes")
-    cold = _cold_start(attempts, entries)
+    cold = _cold_start(attempts, balances)
     zone, start_at = job.submission.home_zone, job.submission.submitted_at
     began_at = start_at + cold.wall_s * speed
     end_at = began_at + work.wall_s * speed
-    meter = ratio(total(e.energy_j for e in entries))
+    meter = ratio(total(balance.energy_j for balance in balances))
     spent = [
         Spent(zone=zone, start_at=start_at, end_at=began_at, energy_j=cold.energy_j, meter=meter),
         Spent(zone=zone, start_at=began_at, end_at=end_at, energy_j=work.energy_j, meter=meter),
@@ -98,21 +96,21 @@ def counterfactual(
         start_at=start_at,
         end_at=end_at,
         wall_s=wall_s,
-        machine_s=wall_s * workers * job.function.cpus / entries[0].reading.cpus,
+        machine_s=wall_s * workers * job.function.cpus / balances[0].cpus,
         zone=zone,
         workers=workers,
         energy_j=(cold.energy_j + work.energy_j) * meter,
         meter=meter,
-        operational=operational(spent, {} if signal is None else {zone: signal}, factors),
+        operational=operational(spent, conditions),
         basis=f"{work.basis}; {cold.basis}",
         assumed=work.assumed,
     )
 
 
 def _training(
-    job: Job, attempts: Sequence[Attempt], entries: Sequence[LedgerEntry], workers: int
+    job: Job, attempts: Sequence[Attempt], balances: Sequence[Balance], workers: int
 ) -> _Part | None:
-    done = stints(attempts, entries)
+    done = stints(attempts, balances)
     energy, pace = joules_per_step(done, workers), steps_per_second(done, workers)
     ended = job.state is State.SUCCEEDED and job.steps_total is not None
     steps = job.steps_total if ended and job.steps_total is not None else job.steps_reached
@@ -131,11 +129,11 @@ def _training(
     )
 
 
-def _whole_attempt(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry], workers: int) -> _Part | None:
+def _whole_attempt(attempts: Sequence[Attempt], balances: Sequence[Balance], workers: int) -> _Part | None:
     run = unbroken(attempts)
     if not run or run[-1].outcome != "succeeded":
         return None
-    energy_j = sum(work_energy_j(entries, attempt.token) for attempt in run)
+    energy_j = sum(work_energy_j(balances, attempt.token) for attempt in run)
     if energy_j == 0:
         return None
     seconds = sum(
@@ -151,12 +149,12 @@ def _whole_attempt(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry], 
     )
 
 
-def _cold_start(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry]) -> _Part:
+def _cold_start(attempts: Sequence[Attempt], balances: Sequence[Balance]) -> _Part:
     by_token: dict[int, float] = {}
-    for entry in entries:
-        if entry.allocation.phase is Phase.COLD_START:
-            token = entry.allocation.token
-            by_token[token] = by_token.get(token, 0.0) + entry.allocation.energy_uj / 1_000_000
+    for balance in balances:
+        if balance.phase is Phase.COLD_START:
+            token = balance.token
+            by_token[token] = by_token.get(token, 0.0) + balance.energy_uj / 1_000_000
     timed = [a for a in attempts if a.startup_wall_s is not None]
     chosen = [a for a in timed if a.token in by_token] or timed
     wall_s = sum(a.startup_wall_s or 0.0 for a in chosen) / len(chosen) if chosen else 0.0

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
 from tidewatt.domain.estimate import Estimate
-from tidewatt.domain.ledger import LedgerEntry
+from tidewatt.domain.ledger import Balance
 from tidewatt.domain.units import HOUR_S
 
 
-def machine_seconds(entries: Iterable[LedgerEntry]) -> float:
-    """Real seconds of the whole machine that entries reserved: ``sum reserved_cpu_s / cpus``."""
-    return sum(e.allocation.reserved_cpu_s / e.reading.cpus for e in entries)
+def machine_seconds(balances: Iterable[Balance]) -> float:
+    """Real seconds of the whole machine that balances reserved: ``sum reserved_cpu_s / cpus``."""
+    return sum(balance.machine_s for balance in balances)
 
 
 def embodied(machine_s: float, factors: Factors = DEFAULTS) -> Impact:

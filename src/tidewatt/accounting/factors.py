@@ -1,8 +1,11 @@
 """The constants that turn energy and time into carbon, water and money, each with its source."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 from tidewatt.domain.estimate import Estimate
+
+QUOTED, OWN = "quoted figure", "own figure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +13,8 @@ class Factor:
     """One published figure.
 
     ``low`` and ``high`` bound what it may be where nothing more is known; ``valid`` says which years
-    it describes. A corrected figure gets a new ``id``, so that old receipts stay explicable.
+    it describes. A corrected figure gets a new ``id``, so that old receipts stay explicable. ``licence`` is
+    that of the data set it was taken from; a single figure quoted from a publication has none.
     """
 
     id: str
@@ -20,6 +24,7 @@ class Factor:
     unit: str
     source: str
     valid: str
+    licence: str = QUOTED
 
     @property
     def estimate(self) -> Estimate:
@@ -46,6 +51,18 @@ NETWORK = Factor(
     "Cloud Carbon Footprint, networking coefficient for transfers between data centres; the most is the "
     "internet as a whole in 2015 (Aslan et al., Journal of Industrial Ecology 2018)",
     "2015 to 2024",
+    "Apache-2.0",
+)
+STORAGE = Factor(
+    "storage/replicated-ssd/1",
+    3.6,
+    1.2,
+    7.2,
+    "Wh for a TB kept for an hour",
+    "Cloud Carbon Footprint, storage coefficient of solid-state disks (1.2), kept three times, and the range "
+    "once to six times",
+    "2021-2024",
+    "Apache-2.0",
 )
 WUE = Factor(
     "wue/on-site/1",
@@ -105,6 +122,7 @@ CPU_MIN_WATTS = Factor(
     "W per virtual processor",
     "Cloud Carbon Footprint methodology, mean minimum over AWS processors; range over microarchitectures",
     "2021-2025",
+    "Apache-2.0",
 )
 CPU_MAX_WATTS = Factor(
     "power/vcpu-busy/1",
@@ -114,6 +132,7 @@ CPU_MAX_WATTS = Factor(
     "W per virtual processor",
     "Cloud Carbon Footprint methodology, mean maximum over AWS processors; range over microarchitectures",
     "2021-2025",
+    "Apache-2.0",
 )
 MEMORY_WATTS = Factor(
     "power/memory/1",
@@ -124,12 +143,18 @@ MEMORY_WATTS = Factor(
     "Green Algorithms (Lannelongue et al. 2021), after Karyakin and Salem 2017; high is that of Cloud "
     "Carbon Footprint",
     "2017-2025",
+    "CC BY 4.0",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factors:
-    """The factors in force for one computation; replace what is known better of a site."""
+    """The factors in force for one computation; replace what is known better of a site.
+
+    ``market`` is the intensity of the electricity that was bought, ``machine`` the price of an hour of the
+    whole machine: there are no defaults for what only a contract can tell. ``local`` holds what is known of
+    a zone, by kind (the name of a field) and zone.
+    """
 
     pue: Factor = PUE
     wue: Factor = WUE
@@ -137,14 +162,37 @@ class Factors:
     embodied: Factor = SERVER_EMBODIED
     lifespan: Factor = SERVER_LIFESPAN
     price: Factor = ELECTRICITY_PRICE
+    network: Factor = NETWORK
+    storage: Factor = STORAGE
+    market: Factor | None = None
+    machine: Factor | None = None
+    local: Mapping[tuple[str, str], Factor] = field(default_factory=dict[tuple[str, str], Factor])
+
+    def of(self, kind: str, zone: str) -> Factor:
+        """The factor of a kind that has a default, for a zone."""
+        general: Factor = getattr(self, kind)
+        return self.local.get((kind, zone), general)
+
+    def market_of(self, zone: str) -> Factor | None:
+        """The intensity of the electricity bought in a zone, if it is known."""
+        return self.local.get(("market", zone), self.market)
 
     def by_id(self, ids: frozenset[str]) -> tuple[Factor, ...]:
-        """Those of the factors whose ids are given, in the order of the fields."""
-        chosen: list[Factor] = [getattr(self, field.name) for field in fields(self)]
-        return tuple(factor for factor in chosen if factor.id in ids)
+        """Those of the factors whose ids are given, in the order of the fields, those of zones last."""
+        chosen: list[Factor | None] = [getattr(self, kind) for kind in KINDS]
+        chosen += [self.local[key] for key in sorted(self.local)]
+        return tuple(factor for factor in chosen if factor is not None and factor.id in ids)
 
 
+KINDS: tuple[str, ...] = tuple(each.name for each in fields(Factors) if each.name != "local")
+"""What there is a factor for."""
 DEFAULTS = Factors()
+UNITS: dict[str, str] = {
+    **{kind: factor.unit for kind in KINDS if (factor := getattr(DEFAULTS, kind)) is not None},
+    "market": "gCO2e/kWh of facility energy",
+    "machine": "USD for an hour of the whole machine",
+}
+"""The unit of each kind."""
 
 
 @dataclass(frozen=True, slots=True)

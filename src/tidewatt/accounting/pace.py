@@ -6,7 +6,7 @@ from statistics import median
 
 from tidewatt.domain.estimate import Estimate
 from tidewatt.domain.job import Attempt
-from tidewatt.domain.ledger import LedgerEntry, Phase
+from tidewatt.domain.ledger import Balance, Phase
 
 WORK = frozenset({Phase.COMPUTE, Phase.COMM, Phase.STALLED})
 """The phases that any run of the same steps would have; the others are how this one came about."""
@@ -39,7 +39,7 @@ class Observed:
     seen: bool
 
 
-def stints(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry]) -> tuple[Stint, ...]:
+def stints(attempts: Sequence[Attempt], balances: Sequence[Balance]) -> tuple[Stint, ...]:
     """Divide the work of a job among its attempts.
 
     A step that an attempt did again is not new. A step that no attempt reported, because it left between
@@ -57,7 +57,7 @@ def stints(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry]) -> tuple
         Stint(
             workers=attempt.workers,
             steps=count,
-            energy_j=work_energy_j(entries, attempt.token),
+            energy_j=work_energy_j(balances, attempt.token),
             timed_steps=(attempt.last_step or 0) - (attempt.first_step or 0),
             timed_s=attempt.training_wall_s,
         )
@@ -65,12 +65,12 @@ def stints(attempts: Sequence[Attempt], entries: Sequence[LedgerEntry]) -> tuple
     )
 
 
-def work_energy_j(entries: Sequence[LedgerEntry], token: int) -> float:
+def work_energy_j(balances: Sequence[Balance], token: int) -> float:
     """The joules of compute and communication of one attempt, as the meter counts them."""
     return sum(
-        e.allocation.energy_uj / 1_000_000
-        for e in entries
-        if e.allocation.token == token and e.allocation.phase in WORK
+        balance.energy_uj / 1_000_000
+        for balance in balances
+        if balance.token == token and balance.phase in WORK
     )
 
 

@@ -28,7 +28,7 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class _Hour:
-    """What both runs drew in one hour of one zone, joules, and its intensity."""
+    """What both runs drew in one hour of one zone, joules, and its intensity, PUE included if that varies."""
 
     ours_j: float
     theirs_j: Estimate
@@ -40,9 +40,9 @@ def saving(
 ) -> Saving | Unknown:
     """The other run less the actual one.
 
-    PUE and the error of the meter are the same for both, so they scale a saving and cannot change its
-    sign; and an hour in which both drew power has one intensity, not two. All else is taken at its worst
-    for the low bound and at its best for the high one.
+    The error of the meter is the same for both, and so is a PUE that does not change by the hour: they scale
+    a saving and cannot change its sign. And an hour in which both drew power has one intensity, not two. All
+    else is taken at its worst for the low bound and at its best for the high one.
 
     Args:
         actual: What the run took.
@@ -53,24 +53,29 @@ def saving(
     if actual.carbon is None or other.operational.carbon is None:
         zones = sorted({*actual.unpriced_zones, *other.operational.unpriced_zones})
         return Unknown(f"no carbon intensity is known for {', '.join(z or 'an unnamed zone' for z in zones)}")
-    hours = _align(actual.lots, other.operational.lots)
+    lots = (*actual.lots, *other.operational.lots)
+    common = lots[0].pue if len({lot.pue for lot in lots}) == 1 else None
+    hours = _align(actual.lots, other.operational.lots, with_pue=common is None)
     difference = total(_difference(hour) for hour in hours).scaled(1 / JOULES_PER_KWH)
-    operational_g = _signed_product(difference, factors.pue.estimate * other.meter)
+    operational_g = difference.times(other.meter if common is None else common * other.meter)
     seconds = Estimate.exact(other.machine_s - machine_s)
-    embodied_g = _signed_product(seconds, embodied(1.0, factors).amount)
+    embodied_g = seconds.times(embodied(1.0, factors).amount)
     return Saving(
         operational_g=operational_g, share=_share(hours), with_embodied_g=operational_g + embodied_g
     )
 
 
-def _align(ours: Iterable[Lot], theirs: Iterable[Lot]) -> list[_Hour]:
+def _align(ours: Iterable[Lot], theirs: Iterable[Lot], *, with_pue: bool) -> list[_Hour]:
+    def weight(lot: Lot) -> Estimate:
+        return lot.intensity * lot.pue if with_pue else lot.intensity
+
     hours: dict[tuple[str, float, bool], _Hour] = {}
     for lot in ours:
-        hours[lot.zone, lot.hour_at, lot.filled] = _Hour(lot.energy_j.value, ZERO, lot.intensity)
+        hours[lot.zone, lot.hour_at, lot.filled] = _Hour(lot.energy_j.value, ZERO, weight(lot))
     for lot in theirs:
         key = (lot.zone, lot.hour_at, lot.filled)
         shared = hours.get(key)
-        hours[key] = _Hour(shared.ours_j if shared else 0.0, lot.energy_j, lot.intensity)
+        hours[key] = _Hour(shared.ours_j if shared else 0.0, lot.energy_j, weight(lot))
     return list(hours.values())
 
 
@@ -109,11 +114,3 @@ def _extreme(hours: list[tuple[float, float, float, float]]) -> float:
             break
         found = ratio
     return found
-
-
-def _signed_product(signed: Estimate, scale: Estimate) -> Estimate:
-    return Estimate(
-        signed.value * scale.value,
-        min(signed.low * scale.low, signed.low * scale.high),
-        max(signed.high * scale.low, signed.high * scale.high),
-    )

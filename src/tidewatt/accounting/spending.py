@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tidewatt.accounting.cost import cost
+from tidewatt.accounting.carbon import Spent
+from tidewatt.accounting.conditions import Conditions
+from tidewatt.accounting.cost import electricity
+from tidewatt.accounting.factors import Factors
 from tidewatt.accounting.gate import Verdict, judge
 from tidewatt.accounting.water import water
 from tidewatt.domain.budget import OF_RUNS, UNITS, Action, Budgets, Rule, Scope, Subject, subjects
@@ -17,9 +20,27 @@ _ENDING = {Action.STOP: 2, Action.SUSPEND: 1}
 """What ends work at all, and which of two goes first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a joule of a machine comes to in a zone: joules of the site, litres and US dollars."""
+
+    zone: str
+    pue: float
+    water_l: float
+    money_usd: float
+
+    @classmethod
+    def of(cls, zone: str, pue: float, factors: Factors) -> "Place":
+        """By the factors in force."""
+        conditions, one = Conditions(factors=factors), Estimate.exact(1.0)
+        joule = [Spent(zone=zone, start_at=0.0, end_at=0.0, energy_j=one, meter=one)]
+        litres, dollars = water(joule, conditions), electricity(joule, conditions)
+        return cls(zone, pue, litres.amount.value, dollars.amount.value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What has been drawn so far; water and money follow from the energy.
+    """What has been drawn so far.
 
     ``carbon_g`` is that of the energy whose intensity is known, None while that is none of it;
     ``unpriced_j`` is the rest.
@@ -30,18 +51,22 @@ class Drawn:
     held_cpu_s: float = 0.0
     carbon_g: float | None = None
     unpriced_j: float = 0.0
+    water_l: float = 0.0
+    money_usd: float = 0.0
 
     @classmethod
     def of(
-        cls, energy_j: float, phase: Phase, held_cpu_s: float, pue: float, intensity: float | None
+        cls, energy_j: float, phase: Phase, held_cpu_s: float, place: Place, intensity: float | None
     ) -> "Drawn":
-        """Energy of a machine, at a site of this PUE and at this intensity, gCO2e/kWh."""
+        """Energy of a machine in a place, at an intensity in gCO2e/kWh."""
         return cls(
             energy_j=energy_j,
             stalled_j=energy_j if phase is Phase.STALLED else 0.0,
             held_cpu_s=held_cpu_s,
-            carbon_g=None if intensity is None else energy_j * pue / JOULES_PER_KWH * intensity,
+            carbon_g=None if intensity is None else energy_j * place.pue / JOULES_PER_KWH * intensity,
             unpriced_j=energy_j if intensity is None else 0.0,
+            water_l=energy_j * place.water_l,
+            money_usd=energy_j * place.money_usd,
         )
 
     def __add__(self, other: "Drawn") -> "Drawn":
@@ -53,6 +78,8 @@ class Drawn:
             held_cpu_s=self.held_cpu_s + other.held_cpu_s,
             carbon_g=sum(known) if known else None,
             unpriced_j=self.unpriced_j + other.unpriced_j,
+            water_l=self.water_l + other.water_l,
+            money_usd=self.money_usd + other.money_usd,
         )
 
     def figures(self, rule: Rule, steps: int = 0) -> dict[str, float | None]:
@@ -64,8 +91,8 @@ class Drawn:
 _FIGURES: dict[str, Callable[[Drawn, int, bool], float | None]] = {
     "energy": lambda drawn, _steps, _settled: drawn.energy_j,
     "carbon": lambda drawn, _steps, _settled: drawn.carbon_g,
-    "water": lambda drawn, _steps, _settled: water(Estimate.exact(drawn.energy_j)).amount.value,
-    "money": lambda drawn, _steps, _settled: cost(Estimate.exact(drawn.energy_j)).amount.value,
+    "water": lambda drawn, _steps, _settled: drawn.water_l,
+    "money": lambda drawn, _steps, _settled: drawn.money_usd,
     "energy_per_step": lambda drawn, steps, settled: drawn.energy_j / steps if settled and steps else None,
     "stalled_share": lambda drawn, _steps, settled: (
         drawn.stalled_j / drawn.energy_j if settled and drawn.energy_j else None

@@ -1,4 +1,4 @@
-"""The commands that tell of many jobs at once: chargeback, waste and lineage."""
+"""The commands that tell of many jobs at once: chargeback, waste, lineage and ledger."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,9 @@ def register(app: typer.Typer) -> None:
     )
     app.command(epilog="Example:  [bold]tidewatt waste[/bold]")(waste)
     app.command(epilog="Example:  [bold]tidewatt lineage digits-e35d4c[/bold]")(lineage)
+    ledger = typer.Typer(help="Work the ledger out again.", no_args_is_help=True)
+    ledger.command(epilog="Example:  [bold]tidewatt ledger restate --method 1[/bold]")(restate)
+    app.add_typer(ledger, name="ledger")
 
 
 def chargeback(
@@ -61,3 +64,23 @@ def lineage(job: options.JobId, *, json: options.Json = False, home: options.Hom
     from tidewatt.cli import session  # noqa: PLC0415 - the same
 
     runs.show_lineage(session.open_client(home), job, json=json)
+
+
+def restate(
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[JOB]...", help="Which jobs.", show_default="all that ended"),
+    ] = None,
+    *,
+    method: Annotated[int, typer.Option(metavar="N", help="The method of accounting.")],
+    json: options.Json = False,
+    home: options.Home = None,
+) -> None:
+    """Work jobs out by another method of accounting and show what differs; nothing is changed.
+
+    Method 2 is the present one. Method 1 knew one PUE, one price and one
+    water figure for every hour and zone.
+    """
+    from tidewatt.cli import restating, session  # noqa: PLC0415 - keeps `--help` quick
+
+    restating.show_restatement(session.open_client(home), jobs or [], method, json=json)

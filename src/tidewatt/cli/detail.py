@@ -7,7 +7,7 @@ from rich.text import Text
 from tidewatt.cli import words
 from tidewatt.cli.listing import job_values, progress, workers_of
 from tidewatt.domain.job import Attempt, Event, Job
-from tidewatt.domain.units import format_duration, format_quantity
+from tidewatt.domain.units import MICROJOULES, format_duration, format_quantity
 from tidewatt.sdk.client import Client
 
 _NEWEST_EVENTS = 20
@@ -40,7 +40,7 @@ def _facts(client: Client, job: Job) -> list[tuple[str, str]]:
     sign, said = words.standing(job.state, job.wish, workers_of(client, job), note)
     arguments = ", ".join(f"{k}={v}" for k, v in submission.arguments.items())
     deadline_at = submission.deadline_at
-    energy_j = sum(e.allocation.energy_uj for e in client.store.ledger(job.id)) / 1e6
+    energy_j = sum(balance.energy_uj for balance in client.store.balances(job.id)) / MICROJOULES
     facts = [
         ("Job", job.id),
         ("Function", words.printable(f"{job.function.name}({arguments})")),

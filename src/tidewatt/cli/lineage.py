@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tidewatt.cli import words
-from tidewatt.cli.month import signals_of
+from tidewatt.cli.month import conditions_by_job
 from tidewatt.domain.job import Job, done_before
 from tidewatt.domain.units import MICROJOULES, format_quantity
 from tidewatt.report.period import Charge, charges
@@ -39,8 +39,8 @@ def show_lineage(client: Client, name: str, *, json: bool) -> None:
 def _taken(client: Client, jobs: Sequence[Job]) -> dict[str, Charge]:
     """What each job received; those that never ran are left out."""
     named = {job.id: job for job in jobs}
-    entries = [e for e in client.store.ledger() if e.allocation.account.job_id in named]
-    found = charges(entries, named, signals_of(client, named, entries))
+    balances = [balance for job in jobs for balance in client.store.balances(job.id)]
+    found = charges(balances, named, conditions_by_job(client, named, balances))
     return {charge.resource: charge for charge in found if not charge.shared}
 
 

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
+from tidewatt.accounting.conditions import Conditions
 from tidewatt.cli import words
+from tidewatt.cli.conditions import conditions_of
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import LedgerEntry
+from tidewatt.domain.ledger import Balance
 from tidewatt.domain.month import month_of
-from tidewatt.domain.signal import Signal
 from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
 from tidewatt.errors import UsageError
 from tidewatt.report.figures import money, percent
@@ -25,36 +26,37 @@ def gather(client: Client, month: str | None) -> list[Charge]:
         UsageError: it is no month, or nothing was metered in it.
     """
     start_at, end_at = span(month, client.now())
-    entries = [e for e in client.store.ledger() if start_at <= e.reading.start_at < end_at]
-    if not entries:
+    balances = client.store.balances(since_at=start_at, until_at=end_at)
+    if not balances:
         raise UsageError(
             f"no reading in the month that begins on {datetime.fromtimestamp(start_at, UTC):%d %b %Y}",
             "a month in which a job ran",
             "choose another --month",
         )
     jobs = {job.id: job for job in client.store.jobs()}
-    signals = signals_of(client, jobs, entries)
-    known = [jobs[job_id] for job_id in signals]
+    conditions = conditions_by_job(client, jobs, balances)
+    known = [jobs[job_id] for job_id in conditions]
     if known:
         last = max(known, key=lambda job: job.seq)
-        signals[""] = _signals(client, last, {last.submission.home_zone}, start_at, end_at)
-    return charges(entries, jobs, signals)
+        home = last.submission.home_zone
+        conditions[""] = conditions_of(client, last, [home], start_at - HOUR_S, end_at)
+    return charges(balances, jobs, conditions)
 
 
-def signals_of(
-    client: Client, jobs: Mapping[str, Job], entries: Sequence[LedgerEntry]
-) -> dict[str, Mapping[str, Signal]]:
-    """The intensities that price the entries of each job, by job and zone."""
-    held: dict[str, list[LedgerEntry]] = {}
-    for entry in entries:
-        held.setdefault(entry.allocation.account.job_id, []).append(entry)
+def conditions_by_job(
+    client: Client, jobs: Mapping[str, Job], balances: Sequence[Balance]
+) -> dict[str, Conditions]:
+    """What the balances of each job are priced with."""
+    held: dict[str, list[Balance]] = {}
+    for balance in balances:
+        held.setdefault(balance.account.job_id, []).append(balance)
     return {
-        job_id: _signals(
+        job_id: conditions_of(
             client,
             jobs[job_id],
-            {entry.allocation.zone for entry in of},
-            of[0].reading.start_at,
-            of[-1].reading.end_at,
+            [balance.zone for balance in of],
+            min(balance.start_at for balance in of) - HOUR_S,
+            max(balance.end_at for balance in of),
         )
         for job_id, of in held.items()
         if job_id in jobs
@@ -106,11 +108,6 @@ def show_waste(found: Sequence[Charge], *, json: bool) -> None:
         if whole
         else "Nothing was drawn."
     )
-
-
-def _signals(client: Client, job: Job, zones: set[str], start_at: float, end_at: float) -> dict[str, Signal]:
-    grid = job.submission.grid
-    return {zone: client.store.signal(grid, zone, start_at - HOUR_S, end_at) for zone in zones if zone}
 
 
 def _values(loss: Loss) -> dict[str, object]:

@@ -1,14 +1,11 @@
 """Gathers everything about one job that its receipt is made from."""
 
-from collections import Counter
-from collections.abc import Sequence
-from itertools import groupby
 from typing import cast
 
+from tidewatt.cli.conditions import conditions_of
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import Holder, LedgerEntry
 from tidewatt.domain.units import HOUR_S
-from tidewatt.report.receipt import Record
+from tidewatt.report.record import Record
 from tidewatt.sdk.client import Client
 
 _AFTER_S = 48 * HOUR_S
@@ -28,18 +25,16 @@ def gather(client: Client, job: Job) -> Record:
         job=job,
         attempts=attempts,
         events=store.events(job.id),
-        entries=store.ledger(job.id),
-        node_uj=node_uj(store.ledger(), job.id, submission.submitted_at, now),
-        signals={
-            zone: store.signal(submission.grid, zone, submission.submitted_at - HOUR_S, until)
-            for zone in zones
-        },
+        balances=store.balances(job.id),
+        node_uj=store.beside(job.id, submission.submitted_at, now),
+        conditions=conditions_of(client, job, zones, submission.submitted_at - HOUR_S, until),
         progress=store.progress(job.id),
         world=submission.world,
         grid_name=submission.grid,
         plan_note=plan.note(job.id) if plan else "",
         issued_at=now,
         result=as_result(shown),
+        checkpoints=tuple(store.checkpoints(job.id)),
     )
 
 
@@ -50,31 +45,3 @@ def as_result(shown: object) -> dict[str, object] | None:
     if isinstance(shown, dict):
         return {str(key): value for key, value in cast("dict[object, object]", shown).items()}
     return {"result": shown}
-
-
-def node_uj(ledger: Sequence[LedgerEntry], job_id: str, start_at: float, end_at: float) -> dict[Holder, int]:
-    """What each kind of account received from the readings of a job's time, microjoules.
-
-    The ledger is in the order recorded. Instants alone do not tell a job's time, since two replays may
-    pass through the same hours; so it is the readings around the job's own, as far as they overlap.
-    """
-    readings = [list(entries) for _, entries in groupby(ledger, key=lambda e: e.reading)]
-    mine = [
-        i for i, entries in enumerate(readings) if any(e.allocation.account.job_id == job_id for e in entries)
-    ]
-    if not mine:
-        return {}
-    first, last = mine[0], mine[-1]
-    while (
-        first > 0 and start_at < readings[first - 1][0].reading.end_at <= readings[first][0].reading.start_at
-    ):
-        first -= 1
-    while (
-        last + 1 < len(readings)
-        and readings[last][0].reading.end_at <= readings[last + 1][0].reading.start_at < end_at
-    ):
-        last += 1
-    totals: Counter[Holder] = Counter()
-    for entry in (e for entries in readings[first : last + 1] for e in entries):
-        totals[entry.allocation.account.holder] += entry.allocation.energy_uj
-    return dict(totals)

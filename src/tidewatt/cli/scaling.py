@@ -57,7 +57,7 @@ def show_profile(client: Client, name: str, *, json: bool) -> None:
             "a few steps of one attempt",
             "ask again once it has run for a second",
         )
-    done = stints(attempts, client.store.ledger(job.id))
+    done = stints(attempts, client.store.balances(job.id))
     scales = [_scale(job, learned, done, count) for count in range(1, job.function.workers.most + 1)]
     startup_s = learned.startup_s if learned.startup_seen else None
     if json:

@@ -107,7 +107,7 @@ def _start(asked: Asked, began_at: float | None) -> float:
 
 def _scenario(asked: Asked, zones: tuple[str, ...], jobs: tuple[TracedJob, ...], start_at: float) -> Scenario:
     enough = sum(job.cpus * (job.most or asked.workers) for job in jobs)
-    sites = tuple(wiring.site(zone.lower(), zone, asked.cpus or enough, asked.pue) for zone in zones)
+    sites = tuple(wiring.site(zone.lower(), zone, asked.cpus or enough, pue=asked.pue) for zone in zones)
     return Scenario(
         jobs=jobs,
         sites=sites,

@@ -8,6 +8,7 @@ import typer
 
 from tidewatt import settings, wiring
 from tidewatt.accounting.carbon import Operational, Spent, operational
+from tidewatt.accounting.conditions import Conditions
 from tidewatt.accounting.counterfactual import Counterfactual
 from tidewatt.accounting.saving import Saving, saving
 from tidewatt.cli import words
@@ -269,7 +270,7 @@ def _taken(run: Run, at: float, hours: Signal) -> Operational:
         energy_j=Estimate.exact(run.length_s),
         meter=_EVEN,
     )
-    return operational([spent], {run.zone: hours})
+    return operational([spent], Conditions(intensity={run.zone: hours}))
 
 
 def _expected(mean: Estimate | None) -> str:

@@ -1,19 +1,17 @@
 """What has been drawn so far: by each job, and in the month by each team, lineage and the whole machine."""
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from tidewatt.accounting.spending import NOTHING, Drawn
+from tidewatt.accounting.factors import Factors
+from tidewatt.accounting.spending import NOTHING, Drawn, Place
 from tidewatt.control.observe import Sites
 from tidewatt.domain.budget import Scope, Subject, subjects
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import Allocation, Phase
+from tidewatt.domain.ledger import Allocation, Balance
 from tidewatt.domain.month import month_name, month_of
 from tidewatt.domain.signal import Signal
-from tidewatt.domain.site import Site
-from tidewatt.domain.units import HOUR_S, MICROJOULES
+from tidewatt.domain.units import MICROJOULES
 from tidewatt.ports import Clock, Store
 
 _TEAM = "team"
@@ -30,16 +28,36 @@ def subjects_of(job: Job | None) -> tuple[Subject, ...]:
     return ((Scope.MONTH, ""),) if job is None else subjects(job.function.name, team_of(job))
 
 
-def drawn_in_month(store: Store, now: float, sites: Sequence[Site], grid: str) -> dict[Subject, Drawn]:
+class Places:
+    """What a joule comes to in each zone, worked out once."""
+
+    def __init__(self, sites: Sites, factors: Factors) -> None:
+        self._sites = sites
+        self._factors = factors
+        self._known: dict[tuple[str, float], Place] = {}
+
+    def at(self, zone: str) -> Place:
+        """A zone; what is shared has none, and is where the node is if that lies in one."""
+        zones = {site.zone: site.pue for site in self._sites()}
+        if not zone and len(zones) == 1:
+            (zone,) = zones
+        pue = zones.get(zone, 1.0)
+        if (zone, pue) not in self._known:
+            self._known[zone, pue] = Place.of(zone, pue, self._factors)
+        return self._known[zone, pue]
+
+
+def drawn_in_month(store: Store, now: float, places: Places, grid: str) -> dict[Subject, Drawn]:
     """What was drawn in the month of an instant, by subject; jobs count however they ended."""
     start_at, end_at = month_of(now)
-    pricing = _Pricing(store, sites, grid)
+    pricing = _Pricing(store, places, grid)
     jobs = {job.id: job for job in store.jobs()}
     found: defaultdict[Subject, Drawn] = defaultdict(Drawn)
-    for sum_ in _sums(store, start_at=start_at, end_at=end_at):
-        job = jobs.get(sum_.job_id)
+    for balance in store.balances(since_at=start_at, until_at=end_at):
+        job = jobs.get(balance.account.job_id)
+        drawn = pricing.drawn(balance, job)
         for subject in subjects_of(job):
-            found[subject] += pricing.drawn(sum_, job)
+            found[subject] += drawn
     return dict(found)
 
 
@@ -49,10 +67,10 @@ class Books:
     Those of the month are opened when they are first asked for, since only budgets need them.
     """
 
-    def __init__(self, store: Store, clock: Clock, sites: Sites, grid: str) -> None:
+    def __init__(self, store: Store, clock: Clock, places: Places, grid: str) -> None:
         self._store = store
         self._clock = clock
-        self._sites = sites
+        self._places = places
         self._grid = grid
         self._runs: defaultdict[str, Drawn] = defaultdict(Drawn)
         self._periods: defaultdict[Subject, Drawn] = defaultdict(Drawn)
@@ -62,17 +80,17 @@ class Books:
 
     def begin(self, jobs: Sequence[Job]) -> None:
         """Take up what jobs have drawn already."""
-        pricing = _Pricing(self._store, self._sites(), self._grid)
+        pricing = _Pricing(self._store, self._places, self._grid)
         for job in jobs:
-            for sum_ in _sums(self._store, job.id):
-                self._runs[job.id] += pricing.drawn(sum_, job)
+            for balance in self._store.balances(job.id):
+                self._runs[job.id] += pricing.drawn(balance, job)
 
     def add(self, allocation: Allocation, at: float, intensities: Mapping[str, float | None]) -> None:
         """Add a share of a reading that began at ``at``, at the intensities of zones by then."""
         job_id = allocation.account.job_id
-        zone, pue = _place(allocation.zone, self._sites())
+        place = self._places.at(allocation.zone)
         energy_j, held_cpu_s = allocation.energy_uj / MICROJOULES, allocation.reserved_cpu_s
-        drawn = Drawn.of(energy_j, allocation.phase, held_cpu_s, pue, intensities.get(zone))
+        drawn = Drawn.of(energy_j, allocation.phase, held_cpu_s, place, intensities.get(place.zone))
         if job_id:
             self._runs[job_id] += drawn
         if self._month is not None:
@@ -90,7 +108,7 @@ class Books:
         self._turn()
         if self._month is None:
             self._month = month_of(self._clock.now())
-            found = drawn_in_month(self._store, self._clock.now(), self._sites(), self._grid)
+            found = drawn_in_month(self._store, self._clock.now(), self._places, self._grid)
             self._periods = defaultdict(Drawn, found)
         return self._periods
 
@@ -111,62 +129,28 @@ class Books:
         return self._subjects[job_id]
 
 
-def _place(zone: str, sites: Sequence[Site]) -> tuple[str, float]:
-    """A zone and its PUE; what is shared has the zone of the node, where that lies in one."""
-    zones = {site.zone: site.pue for site in sites}
-    if not zone and len(zones) == 1:
-        (zone,) = zones
-    return zone, zones.get(zone, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """What one account drew in one hour, zone and phase; no job where it is nobody's alone."""
-
-    job_id: str
-    zone: str
-    hour_at: float
-    phase: Phase
-    energy_j: float
-    held_cpu_s: float
-
-
-def _sums(
-    store: Store, job_id: str | None = None, *, start_at: float = -math.inf, end_at: float = math.inf
-) -> list[_Sum]:
-    """The ledger of one job, or of all, added up over readings that began in an interval."""
-    found: dict[tuple[str, str, float, Phase], tuple[int, float]] = {}
-    for entry in store.ledger(job_id):
-        if not start_at <= entry.reading.start_at < end_at:
-            continue
-        share = entry.allocation
-        middle = (entry.reading.start_at + entry.reading.end_at) / 2
-        key = (share.account.job_id, share.zone, middle // HOUR_S * HOUR_S, share.phase)
-        energy_uj, held_cpu_s = found.get(key, (0, 0.0))
-        found[key] = (energy_uj + share.energy_uj, held_cpu_s + share.reserved_cpu_s)
-    return [_Sum(*key, energy_uj / MICROJOULES, held) for key, (energy_uj, held) in found.items()]
-
-
 class _Pricing:
     """Prices sums at the intensities that are kept with the jobs."""
 
-    def __init__(self, store: Store, sites: Sequence[Site], grid: str) -> None:
+    def __init__(self, store: Store, places: Places, grid: str) -> None:
         self._store = store
-        self._sites = sites
+        self._places = places
         self._grid = grid
         self._signals: dict[tuple[str, str, float], Signal] = {}
 
-    def drawn(self, sum_: _Sum, job: Job | None) -> Drawn:
-        """What a sum comes to."""
-        zone, pue = _place(sum_.zone, self._sites)
+    def drawn(self, balance: Balance, job: Job | None) -> Drawn:
+        """What a balance comes to."""
+        place = self._places.at(balance.zone)
+        middle = (balance.start_at + balance.end_at) / 2
         grid = job.submission.grid if job else self._grid
-        reading = self._signal(grid, zone, sum_.hour_at).at(sum_.hour_at)
+        reading = self._signal(grid, place.zone, middle).at(middle)
+        energy_j, held_cpu_s = balance.energy_uj / MICROJOULES, balance.machine_s * balance.cpus
         intensity = reading.value if reading else None
-        return Drawn.of(sum_.energy_j, sum_.phase, sum_.held_cpu_s, pue, intensity)
+        return Drawn.of(energy_j, balance.phase, held_cpu_s, place, intensity)
 
-    def _signal(self, grid: str, zone: str, hour_at: float) -> Signal:
-        """The kept readings of the month that an hour lies in, asked for once."""
-        start_at, end_at = month_of(hour_at)
+    def _signal(self, grid: str, zone: str, at: float) -> Signal:
+        """The kept readings of the month that an instant lies in, asked for once."""
+        start_at, end_at = month_of(at)
         key = (grid, zone, start_at)
         if key not in self._signals:
             self._signals[key] = self._store.signal(grid, zone, start_at, end_at)

@@ -1,13 +1,16 @@
 """The one loop: observe, decide, act, record. The same live and simulated."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tidewatt.accounting import stall
+from tidewatt.accounting.factors import DEFAULTS, Factors
 from tidewatt.control.act import Actor
 from tidewatt.control.agenda import Agenda
-from tidewatt.control.books import Books
+from tidewatt.control.books import Books, Places
 from tidewatt.control.foresight import Prospect
+from tidewatt.control.keep import Keeper
 from tidewatt.control.metering import Metering
 from tidewatt.control.observe import Observer, Sites
 from tidewatt.control.record import Recorder
@@ -18,6 +21,7 @@ from tidewatt.domain.budget import Budgets
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE
+from tidewatt.domain.signal import Series
 from tidewatt.domain.units import format_duration
 from tidewatt.domain.world import World
 from tidewatt.policy.names import Policy
@@ -43,6 +47,8 @@ class Parts:
     feed: Feed
     sites: Sites
     prospect: Prospect
+    series: Mapping[Series, Grid] = field(default_factory=dict[Series, Grid])
+    """What is told by the hour beside the grid's intensity, for receipts."""
     sample_every_s: float = 1.0
     """Real seconds between readings of the meter while anything runs."""
     stuck_after_s: float = 300.0
@@ -55,6 +61,8 @@ class Parts:
     """Jobs have their folders here."""
     budgets: InForce = Budgets
     """Those in force; none unless told."""
+    factors: Factors = DEFAULTS
+    """What running totals of water and money go by."""
 
 
 class Loop:
@@ -65,9 +73,10 @@ class Loop:
         self._policy = policy
         self._store, self._engine, self._clock = parts.store, parts.engine, parts.clock
         self._observer = Observer(parts.store, parts.grid, parts.clock, parts.sites, parts.prospect)
+        self._keeper = Keeper(parts.store, parts.grid, parts.clock, parts.sites, parts.series)
         self._recorder = Recorder(parts.store, parts.clock)
         self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
-        books = Books(parts.store, parts.clock, parts.sites, parts.grid.name)
+        books = Books(parts.store, parts.clock, Places(parts.sites, parts.factors), parts.grid.name)
         self._metering = Metering(
             parts.store, parts.engine, parts.meter, parts.clock, books, parts.stall_share
         )
@@ -134,7 +143,7 @@ class Loop:
         if self._recorder.record(event):
             self._agenda.stir(job_id)
         if isinstance(event, Exited):
-            self._observer.keep_hindsight(job_id)
+            self._keeper.keep_hindsight(job_id)
 
     @property
     def _decide_at(self) -> float:
@@ -175,7 +184,7 @@ class Loop:
             if again_at is not None:
                 self._agenda.look_at(job.id, again_at)
         if len(about) == len(jobs):
-            self._observer.keep_signals(jobs)
+            self._keeper.keep(jobs)
         self._save_time()
 
     def _sample(self) -> None:

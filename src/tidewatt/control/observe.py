@@ -7,13 +7,11 @@ from tidewatt.accounting import pace
 from tidewatt.control.foresight import Foresight, Prospect
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Attempt, Job, unbroken
-from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
-from tidewatt.domain.signal import Forecast, Signal
+from tidewatt.domain.lifecycle import ACTIVE, State, Wish
+from tidewatt.domain.signal import Forecast
 from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
-from tidewatt.domain.units import DAY_S, HOUR_S
-from tidewatt.errors import SignalMissing
-from tidewatt.forecast.gaps import fill
+from tidewatt.domain.units import HOUR_S
 from tidewatt.policy import profile as profiles
 from tidewatt.policy.profile import Extent, Profile
 from tidewatt.ports import Clock, Grid, Store
@@ -21,9 +19,6 @@ from tidewatt.ports import Clock, Grid, Store
 Sites = Callable[[], tuple[Site, ...]]
 """Where work can run at the moment."""
 _LEAST_HORIZON_S = 48 * HOUR_S
-_DONORS_S = 7 * DAY_S
-"""A missing hour is filled from the same hour of the days before."""
-_HINDSIGHT_S = 48 * HOUR_S
 _MOST_FOREBEARS = 10
 """Earlier jobs from which the length of a new one is learned."""
 _WATTS_PER_BUSY_CPU = 3.5
@@ -48,7 +43,7 @@ class Forebear:
 
 
 class Observer:
-    """Builds snapshots, and keeps the actual signals that receipts will be priced with."""
+    """Builds snapshots."""
 
     def __init__(self, store: Store, grid: Grid, clock: Clock, sites: Sites, prospect: Prospect) -> None:
         self._store = store
@@ -61,7 +56,6 @@ class Observer:
         self._forebears: dict[str, Forebear] = {}
         self._watts: dict[str, tuple[int, dict[int, float]]] = {}
         """By job: after how many ended attempts, and what they drew."""
-        self._kept_until: float | None = None
 
     def snapshot(self, jobs: Iterable[Job]) -> Snapshot:
         """The world now, with those of the jobs that are to run."""
@@ -88,37 +82,6 @@ class Observer:
         now = self._clock.now()
         reading = self._grid.signal(zone, now, now + 1).at(now)
         return None if reading is None else reading.value
-
-    def keep_signals(self, jobs: Sequence[Job]) -> None:
-        """Save the actual readings that receipts of these jobs will need, up to now."""
-        now = self._clock.now()
-        submitted = [job.submission.submitted_at for job in jobs]
-        since = min([now, *submitted]) if self._kept_until is None else self._kept_until
-        zones = {site.zone for site in self._sites()} | {job.submission.home_zone for job in jobs}
-        for zone in sorted(zones):
-            self._store.record_signal(self._grid.name, self._actual(zone, since - HOUR_S, now))
-        self._kept_until = now
-
-    def keep_hindsight(self, job_id: str) -> None:
-        """Save what is known of the hours after an ended job: its counterfactual may reach into them."""
-        job = self._store.job(job_id)
-        if job is None or job.state not in ENDED:
-            return
-        now = self._clock.now()
-        end_at = max(now, job.submission.deadline_at or now) + _HINDSIGHT_S
-        zone = job.submission.home_zone
-        self._store.record_signal(
-            self._grid.name, self._actual(zone, job.submission.submitted_at - HOUR_S, now)
-        )
-        self._store.record_signal(self._grid.name, self._grid.signal(zone, now, end_at))
-
-    def _actual(self, zone: str, start_at: float, end_at: float) -> Signal:
-        """Actual readings of an interval that lies in the past, gaps filled and flagged."""
-        signal = self._grid.signal(zone, start_at - _DONORS_S, end_at)
-        try:
-            return fill(signal, start_at, end_at)
-        except SignalMissing:
-            return signal
 
     def _view(self, job: Job) -> JobView:
         function = job.function
@@ -183,7 +146,7 @@ class Observer:
         ended = [attempt for attempt in attempts if attempt.ended_wall is not None]
         known, seen = self._watts.get(job_id, (0, {}))
         if len(ended) > known:
-            seen = pace.watts_seen(pace.stints(ended, self._store.ledger(job_id)))
+            seen = pace.watts_seen(pace.stints(ended, self._store.balances(job_id)))
             self._watts[job_id] = len(ended), seen
         return seen
 

@@ -39,6 +39,14 @@ class Estimate:
         """The product of two quantities that are not negative."""
         return Estimate(self.value * other.value, self.low * other.low, self.high * other.high)
 
+    def times(self, scale: "Estimate") -> "Estimate":
+        """The product of a quantity that may be negative, such as a price, and one that is not."""
+        return Estimate(
+            self.value * scale.value,
+            min(self.low * scale.low, self.low * scale.high),
+            max(self.high * scale.low, self.high * scale.high),
+        )
+
     def scaled(self, factor: float) -> "Estimate":
         """The estimate in another unit, or a fixed share of it (``factor`` is not negative)."""
         return Estimate(self.value * factor, self.low * factor, self.high * factor)

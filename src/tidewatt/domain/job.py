@@ -149,6 +149,16 @@ def unbroken(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
     return attempts[first:]
 
 
+@dataclass(frozen=True, slots=True)
+class SavedCheckpoint:
+    """A checkpoint that was written once, and may have given way to newer ones since; ``size`` in bytes."""
+
+    at: float
+    token: int
+    step: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One move of a job, saved in the transaction that made it."""

@@ -117,3 +117,57 @@ class LedgerEntry:
             share * self.reading.low_uj / self.reading.energy_uj,
             share * self.reading.high_uj / self.reading.energy_uj,
         )
+
+
+SPAN_S = 900.0
+"""Hours of signals begin on the hour, or in some zones a half or a quarter past it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """The sum of an account's entries that are alike: of one attempt, phase and place, one meter and span.
+
+    Readings that reach from one span into another are summed with none, since they may have two prices.
+    ``machine_s`` are the real seconds of the whole machine that the entries reserved.
+    """
+
+    account: Account
+    phase: Phase
+    token: int
+    zone: str
+    workers: int
+    meter: str
+    tier: Tier
+    cpus: int
+    start_at: float
+    end_at: float
+    energy_uj: int
+    low_j: float
+    high_j: float
+    machine_s: float
+
+    @classmethod
+    def of(cls, entry: LedgerEntry) -> "Balance":
+        """The balance of a single entry."""
+        reading, allocation, energy_j = entry.reading, entry.allocation, entry.energy_j
+        return cls(
+            account=allocation.account,
+            phase=allocation.phase,
+            token=allocation.token,
+            zone=allocation.zone,
+            workers=allocation.workers,
+            meter=reading.meter,
+            tier=reading.tier,
+            cpus=reading.cpus,
+            start_at=reading.start_at,
+            end_at=reading.end_at,
+            energy_uj=allocation.energy_uj,
+            low_j=energy_j.low,
+            high_j=energy_j.high,
+            machine_s=allocation.reserved_cpu_s / reading.cpus,
+        )
+
+    @property
+    def energy_j(self) -> Estimate:
+        """The energy in joules, with the range of its readings."""
+        return Estimate(self.energy_uj / 1_000_000, self.low_j, self.high_j)

@@ -16,6 +16,14 @@ class Quality(StrEnum):
     FILLED = "filled"
 
 
+class Series(StrEnum):
+    """What is told by the hour beside average carbon intensity, and kept under these names."""
+
+    MARGINAL = "marginal intensity"
+    PRICE = "electricity price"
+    PUE = "PUE"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The mean of a signal over one hour that begins at ``observed_at`` (UTC seconds)."""
@@ -35,7 +43,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Hourly average carbon intensity of a zone, gCO2e/kWh, in order of time; hours may be absent."""
+    """Hours of a zone in order of time, which may be absent: carbon intensity in gCO2e/kWh unless said."""
 
     zone: str
     readings: tuple[Reading, ...]

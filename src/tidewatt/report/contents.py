@@ -86,18 +86,41 @@ class Energy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beyond:
+    """What bytes took outside the machine, which no meter of ours sees; it is in no other figure.
+
+    ``carbon`` is priced at the mean intensity of the job's own energy, None where that is not known.
+    """
+
+    sent_bytes: int
+    network_j: Estimate
+    storage_j: Estimate
+    carbon: Impact | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Impacts:
     """What the energy and the time led to.
 
-    All are None if the energy is not known, ``operational`` also where the grid has no data.
+    All are None if the energy is not known, ``operational`` also where the grid has no data. ``marginal`` and
+    ``market`` answer other questions than ``operational`` and are never added to it; they are None, as is
+    ``machine``, where nobody told what they are made from. ``idle`` is the job's part of the electricity that
+    was drawn in its time for nobody.
     """
 
     operational: Impact | None
+    marginal: Impact | None
+    market: Impact | None
     unpriced_zones: tuple[str, ...]
     filled_share: float
     embodied: Impact | None
     water: Impact | None
     cost: Impact | None
+    machine: Impact | None
+    idle: Impact | None
+    beyond: Beyond
+    facility_j: float | None
+    """The energy at the site's own meter, PUE included."""
     intensity: float | None
     """The mean intensity that the job's energy was priced at, gCO2e/kWh."""
 

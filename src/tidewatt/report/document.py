@@ -81,6 +81,7 @@ def document(receipt: Receipt) -> dict[str, object]:
                 "unit": f.unit,
                 "source": f.source,
                 "valid": f.valid,
+                "licence": f.licence,
             }
             for f in receipt.factors
         ],
@@ -146,12 +147,23 @@ def _parts(parts: tuple[Part, ...]) -> dict[str, int]:
 def _impacts(impacts: Impacts) -> dict[str, object]:
     return {
         "operational_gco2e": _impact(impacts.operational),
+        "marginal_gco2e": _impact(impacts.marginal),
+        "market_based_gco2e": _impact(impacts.market),
         "operational_filled_share": impacts.filled_share,
         "operational_unpriced_zones": list(impacts.unpriced_zones),
         "mean_intensity_gco2e_per_kwh": impacts.intensity,
         "embodied_gco2e": _impact(impacts.embodied),
         "water_l": _impact(impacts.water),
         "cost_usd": _impact(impacts.cost),
+        "machine_usd": _impact(impacts.machine),
+        "idle_usd": _impact(impacts.idle),
+        "facility_j": impacts.facility_j,
+        "beyond_machine": {
+            "sent_bytes": impacts.beyond.sent_bytes,
+            "network_j": _estimate(impacts.beyond.network_j),
+            "storage_j": _estimate(impacts.beyond.storage_j),
+            "gco2e": _impact(impacts.beyond.carbon),
+        },
     }
 
 

@@ -128,6 +128,7 @@ def _cards(receipt: Receipt) -> Iterator[str]:
         ("Embodied carbon", words.impact(impacts.embodied), words.impact_span(impacts.embodied), ""),
         ("Water", words.impact(impacts.water), words.impact_span(impacts.water), ""),
         ("Electricity", words.impact(impacts.cost), words.impact_span(impacts.cost), ""),
+        *((label, words.impact(each), words.impact_span(each), "") for label, each in words.further(impacts)),
         *returned[1:],
     ]
     cards += [("", "", "", "")] * (-len(cards) % 4)

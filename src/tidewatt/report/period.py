@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from tidewatt.accounting.carbon import Spent, operational
-from tidewatt.accounting.cost import cost
+from tidewatt.accounting.conditions import Conditions
+from tidewatt.accounting.cost import electricity
 from tidewatt.accounting.embodied import embodied, machine_seconds
-from tidewatt.accounting.factors import DEFAULTS, Factors, Impact
+from tidewatt.accounting.factors import Impact
 from tidewatt.accounting.water import water
-from tidewatt.domain.estimate import total
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import Account, Holder, LedgerEntry, Phase
-from tidewatt.domain.signal import Signal
+from tidewatt.domain.ledger import Account, Balance, Holder, Phase
 
 _NAMES = {
     Holder.POOL: "kept ready for jobs to come",
@@ -47,55 +46,53 @@ class Charge:
 
 
 def charges(
-    entries: Iterable[LedgerEntry],
+    balances: Iterable[Balance],
     jobs: Mapping[str, Job],
-    signals: Mapping[str, Mapping[str, Signal]],
-    factors: Factors = DEFAULTS,
+    conditions: Mapping[str, Conditions],
 ) -> list[Charge]:
-    """One for each account, jobs first in the order of their first entry; together they are all of the node.
+    """One for each account, jobs first in the order of their first reading; together all of the node.
 
     Args:
-        entries: of the period, in the order recorded.
-        jobs: those that entries name.
-        signals: intensities by job and zone; by "" for what is shared, whose zone is that of the node.
-        factors: what turns energy and time into impacts.
+        balances: of the period, in the order recorded.
+        jobs: those that balances name.
+        conditions: those of each job; of "" for what is shared, whose zone is that of the node.
     """
-    held: defaultdict[Account, list[LedgerEntry]] = defaultdict(list)
-    for entry in entries:
-        held[entry.allocation.account].append(entry)
+    held: defaultdict[Account, list[Balance]] = defaultdict(list)
+    for balance in balances:
+        held[balance.account].append(balance)
     ordered = sorted(held, key=lambda account: account.holder is not Holder.JOB)
-    return [_charge(a, held[a], jobs.get(a.job_id), signals.get(a.job_id, {}), factors) for a in ordered]
+    unknown = Conditions()
+    return [_charge(a, held[a], jobs.get(a.job_id), conditions.get(a.job_id, unknown)) for a in ordered]
 
 
 def _charge(
     account: Account,
-    entries: list[LedgerEntry],
+    balances: list[Balance],
     job: Job | None,
-    signals: Mapping[str, Signal],
-    factors: Factors,
+    conditions: Conditions,
 ) -> Charge:
     shared = account.holder is not Holder.JOB
     by_phase: Counter[Phase] = Counter()
-    for entry in entries:
-        by_phase[entry.allocation.phase] += entry.allocation.energy_uj
-    energy_j = total(entry.energy_j for entry in entries)
-    only = next(iter(signals)) if shared and len(signals) == 1 else None
-    spent = [Spent.of(entry) for entry in entries]
-    priced = operational([_at(each, only) for each in spent], signals, factors)
-    zones = dict.fromkeys(e.allocation.zone for e in entries if e.allocation.zone)
+    for balance in balances:
+        by_phase[balance.phase] += balance.energy_uj
+    zoned = conditions.intensity
+    only = next(iter(zoned)) if shared and len(zoned) == 1 else None
+    spent = [_at(Spent.of(balance), only) for balance in balances]
+    priced = operational(spent, conditions)
+    zones = dict.fromkeys(b.zone for b in balances if b.zone)
     return Charge(
         resource=account.job_id or str(account.holder),
         name=_NAMES.get(account.holder, "") if job is None else job.function.name,
         shared=shared,
         labels={} if job is None else dict(job.function.labels),
         zones=tuple(zones) or ((only,) if only else ()),
-        start_at=entries[0].reading.start_at,
-        end_at=entries[-1].reading.end_at,
+        start_at=min(b.start_at for b in balances),
+        end_at=max(b.end_at for b in balances),
         by_phase_uj=dict(by_phase),
         operational=priced.carbon,
-        embodied=None if shared else embodied(machine_seconds(entries), factors),
-        water=water(energy_j, factors),
-        cost=cost(energy_j, factors),
+        embodied=None if shared else embodied(machine_seconds(balances), conditions.factors),
+        water=water(spent, conditions),
+        cost=electricity(spent, conditions),
     )
 
 

@@ -1,65 +1,36 @@
 """Works out the receipt of one job from its record."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 
-from tidewatt.accounting.carbon import Operational, Spent, operational
-from tidewatt.accounting.cost import cost
+from tidewatt.accounting.carbon import Spent, operational
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown, counterfactual
-from tidewatt.accounting.embodied import embodied, machine_seconds
-from tidewatt.accounting.factors import DEFAULTS, Factor, Factors
+from tidewatt.accounting.embodied import machine_seconds
 from tidewatt.accounting.saving import saving
-from tidewatt.accounting.water import water
 from tidewatt.domain.estimate import Tier, total
-from tidewatt.domain.job import Attempt, Event, Job
-from tidewatt.domain.ledger import Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Holder, Phase
 from tidewatt.domain.lifecycle import ENDED, State
-from tidewatt.domain.signal import Quality, Signal
+from tidewatt.domain.signal import Quality
 from tidewatt.domain.units import HOUR_S, MICROJOULES
-from tidewatt.domain.world import World
 from tidewatt.report.contents import (
     Conservation,
     Deadline,
     Energy,
     Hour,
     Identity,
-    Impacts,
     Part,
     Place,
     Receipt,
     Running,
     Segment,
 )
-from tidewatt.report.figures import date, percent
+from tidewatt.report.figures import date
+from tidewatt.report.impacts import impacts_of, used
+from tidewatt.report.notes import notes_of
+from tidewatt.report.record import Record
 
 _PHASES = {Phase.COMM: "communication", Phase.REPLAY: "work done again"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """Everything about one job that a receipt is made from.
-
-    ``entries`` are those of the job alone; ``node_uj`` is what every kind of account of the node received
-    over the same period, the job's own included. ``signals`` are actual intensities by zone, gCO2e/kWh,
-    ``progress`` is (at, step, workers, loss) of every report, ``result`` what the function returned, and
-    ``issued_at`` the instant of the world's clock at which the receipt is made.
-    """
-
-    job: Job
-    attempts: list[Attempt]
-    events: list[Event]
-    entries: list[LedgerEntry]
-    node_uj: dict[Holder, int]
-    signals: dict[str, Signal]
-    progress: list[tuple[float, int, int, float | None]]
-    world: World
-    grid_name: str
-    plan_note: str
-    issued_at: float
-    result: dict[str, object] | None = None
-    factors: Factors = field(default=DEFAULTS)
 
 
 def build(record: Record) -> Receipt:
@@ -69,15 +40,15 @@ def build(record: Record) -> Receipt:
     is told as not known, with the reason, and never as 0.
     """
     job = record.job
-    priced = operational(map(Spent.of, record.entries), record.signals, record.factors)
-    home = record.signals.get(job.submission.home_zone)
-    other = counterfactual(job, record.attempts, record.entries, home, record.world.speed, record.factors)
+    conditions = record.conditions
+    priced = operational(map(Spent.of, record.balances), conditions)
+    other = counterfactual(job, record.attempts, record.balances, conditions, record.world.speed)
     saved = (
-        saving(priced, machine_seconds(record.entries), other, record.factors)
+        saving(priced, machine_seconds(record.balances), other, conditions.factors)
         if isinstance(other, Counterfactual)
         else other
     )
-    impacts = _impacts(record, priced)
+    impacts = impacts_of(record, priced)
     until_at = _until(record, other)
     hours = _hours(record, until_at)
     return Receipt(
@@ -91,8 +62,8 @@ def build(record: Record) -> Receipt:
         until_at=until_at,
         counterfactual=other,
         saving=saved,
-        factors=_used(record.factors, impacts),
-        notes=_notes(record, priced, other, hours),
+        factors=used(conditions.factors, impacts),
+        notes=notes_of(record, priced, other, hours),
     )
 
 
@@ -140,21 +111,21 @@ def _place(record: Record, hours: tuple[Hour, ...]) -> Place:
 
 
 def _energy(record: Record) -> Energy:
-    entries = record.entries
-    total_uj = sum(e.allocation.energy_uj for e in entries)
+    balances = record.balances
+    total_uj = sum(balance.energy_uj for balance in balances)
     phases: Counter[Phase] = Counter()
     workers: Counter[int] = Counter()
-    for entry in entries:
-        phases[entry.allocation.phase] += entry.allocation.energy_uj
-        workers[entry.allocation.workers] += entry.allocation.energy_uj
+    for balance in balances:
+        phases[balance.phase] += balance.energy_uj
+        workers[balance.workers] += balance.energy_uj
     seen = [phase for phase, microjoules in phases.most_common() if microjoules > 0]
     node = record.node_uj
     return Energy(
-        metered=_metered(record),
+        metered=record.metered,
         total_uj=total_uj,
-        total_j=replace(total(e.energy_j for e in entries), value=total_uj / MICROJOULES),
-        tier=max((e.reading.tier for e in entries), default=Tier.DEFAULT),
-        meters=tuple(sorted({e.reading.meter for e in entries})),
+        total_j=replace(total(b.energy_j for b in balances), value=total_uj / MICROJOULES),
+        tier=max((b.tier for b in balances), default=Tier.DEFAULT),
+        meters=tuple(sorted({b.meter for b in balances})),
         by_phase=tuple(
             Part(p.value, _PHASES.get(p, p.replace("_", " ")), phases[p], phases[p] / total_uj) for p in seen
         ),
@@ -170,24 +141,6 @@ def _energy(record: Record) -> Energy:
             platform_uj=node.get(Holder.PLATFORM, 0),
             unallocated_uj=node.get(Holder.UNALLOCATED, 0),
         ),
-    )
-
-
-def _metered(record: Record) -> bool:
-    return bool(record.entries) or not record.attempts
-
-
-def _impacts(record: Record, priced: Operational) -> Impacts:
-    energy_j = total(e.energy_j for e in record.entries)
-    known = _metered(record)
-    return Impacts(
-        operational=priced.carbon if known else None,
-        unpriced_zones=priced.unpriced_zones,
-        filled_share=priced.filled_share,
-        embodied=embodied(machine_seconds(record.entries), record.factors) if known else None,
-        water=water(energy_j, record.factors) if known else None,
-        cost=cost(energy_j, record.factors) if known else None,
-        intensity=priced.intensity,
     )
 
 
@@ -245,53 +198,7 @@ def _hours(record: Record, until_at: float) -> tuple[Hour, ...]:
     return tuple(
         Hour(r.observed_at, zone, r.value, r.low, r.high, str(r.quality))
         for zone in zones
-        if zone in record.signals
-        for r in record.signals[zone].readings
+        if zone in record.conditions.intensity
+        for r in record.conditions.intensity[zone].readings
         if job.submission.submitted_at - HOUR_S < r.observed_at < until_at
     )
-
-
-def _used(factors: Factors, impacts: Impacts) -> tuple[Factor, ...]:
-    shown = [impacts.operational, impacts.embodied, impacts.water, impacts.cost]
-    return factors.by_id(frozenset(key for impact in shown if impact for key in impact.factors))
-
-
-def _notes(
-    record: Record, priced: Operational, other: Counterfactual | Unknown, hours: Iterable[Hour]
-) -> tuple[str, ...]:
-    notes: list[str] = []
-    if not record.entries:
-        notes.append("No energy has been metered for this job yet.")
-    if priced.unpriced_zones:
-        zones = ", ".join(zone or "an unnamed zone" for zone in priced.unpriced_zones)
-        share = priced.unpriced_j / priced.energy_j if priced.energy_j else 1.0
-        notes.append(
-            f"Operational carbon is not known: no intensity for {zones}, where {percent(share)} of the "
-            "energy was drawn."
-        )
-    if priced.filled_share > 0:
-        notes.append(
-            f"{percent(priced.filled_share)} of the energy was drawn in hours without data; it is priced at "
-            "the mean of the known hours, with the lowest and highest of them as range."
-        )
-    if any(hour.quality == Quality.MODELLED for hour in hours):
-        notes.append("Carbon intensity comes from a model of the grid, not from measurement.")
-    tier = max((e.reading.tier for e in record.entries), default=Tier.COUNTER)
-    if tier >= Tier.MODEL:
-        notes.append(
-            "Energy is modelled from processor time, as this machine has no counter that we may read."
-        )
-    if isinstance(other, Counterfactual) and other.operational.filled_share > 0:
-        notes.append(
-            f"{percent(other.operational.filled_share)} of the energy of the run it is compared with falls "
-            "in hours without data, priced in the same way."
-        )
-    if isinstance(other, Counterfactual) and other.assumed:
-        notes.append("The run it is compared with is partly assumed: the job never ran at that worker count.")
-    if not record.job.function.exact:
-        notes.append(
-            "Trained in the fast mode: gradients were summed by an all-reduce, so other worker counts would "
-            "have given another, equally good, model."
-        )
-    notes.append("PUE, water, price and embodied carbon are published defaults, not measured at this site.")
-    return tuple(notes)

@@ -75,6 +75,8 @@ def _impacts(receipt: Receipt) -> Iterator[str]:
     yield from _row("Embodied carbon", words.impact(impacts.embodied), words.impact_span(impacts.embodied))
     yield from _row("Water", words.impact(impacts.water), words.impact_span(impacts.water))
     yield from _row("Electricity", words.impact(impacts.cost), words.impact_span(impacts.cost))
+    for label, impact in words.further(impacts):
+        yield from _row(label, words.impact(impact), words.impact_span(impact))
     yield from _row("Meter", words.meter(energy))
     if impacts.intensity is not None:
         yield from _row(

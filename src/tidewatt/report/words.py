@@ -4,7 +4,7 @@ from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import Impact
 from tidewatt.accounting.saving import Saving
 from tidewatt.domain.estimate import Estimate, Tier
-from tidewatt.report.contents import Deadline, Energy, Identity, Receipt, Running
+from tidewatt.report.contents import Deadline, Energy, Identity, Impacts, Receipt, Running
 from tidewatt.report.figures import amount, duration, instant, percent, plain, span
 
 NOT_KNOWN = "not known"
@@ -25,6 +25,19 @@ def impact(value: Impact | None) -> str:
 def impact_span(value: Impact | None) -> str:
     """The range of an impact, empty where there is none."""
     return "" if value is None else span(value.amount, value.unit)
+
+
+def further(impacts: Impacts) -> tuple[tuple[str, Impact], ...]:
+    """Impacts that only some receipts know, and that are in no other figure, each with what it is called."""
+    beyond = impacts.beyond
+    named = (
+        ("Idle share", impacts.idle),
+        ("Machine", impacts.machine),
+        ("Marginal carbon", impacts.marginal),
+        ("Market-based", impacts.market),
+        ("Network, disks", beyond.carbon if beyond.network_j.value + beyond.storage_j.value > 0 else None),
+    )
+    return tuple((label, impact) for label, impact in named if impact is not None)
 
 
 def energy(value: Energy) -> str:

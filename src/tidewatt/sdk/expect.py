@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewatt.accounting.carbon import Operational, Spent, operational
+from tidewatt.accounting.conditions import Conditions
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.saving import Saving, saving
 from tidewatt.adapters.meters.model import MAX_W_PER_CPU
@@ -104,7 +105,7 @@ def _course(
     ]
     cpus = max(site.cpus for site in snapshot.sites)
     held_s = sum((s.end_at - s.start_at) * s.workers * job.cpus_per_worker for s in stretches)
-    return Course(stretches, operational(spent, signals), held_s / speed / cpus)
+    return Course(stretches, operational(spent, Conditions(intensity=signals)), held_s / speed / cpus)
 
 
 def _stretches(

@@ -53,6 +53,10 @@ PRICE = Measure(
 """Day-ahead prices of electricity, told on as USD/kWh; below zero in hours with more than anybody wants."""
 
 
+EFFECTIVENESS = Measure(column="pue", least=1.0, most=10.0, advice="a site draws no less than its machines")
+"""Power usage effectiveness of the site in a zone: facility energy per machine energy."""
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneRows:
     """The rows of one zone as they stand in the file, three arrays of one length.

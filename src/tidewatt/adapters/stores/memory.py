@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from tidewatt.accounting.balance import balances, beside
+from tidewatt.adapters.stores.ledger import check_sum
 from tidewatt.adapters.stores.moves import CHANGEABLE, unknown_job
 from tidewatt.adapters.stores.tables import printable
-from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry
+from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
+from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Quality, Reading, Signal
@@ -27,7 +29,7 @@ class MemoryStore:
     """All that a store keeps, in dictionaries.
 
     Args:
-        keep_history: keep plans, progress and ledger as well, which grow with every decision.
+        keep_history: keep plans, progress, checkpoints and ledger as well, which grow with every decision.
     """
 
     def __init__(self, *, keep_history: bool = True) -> None:
@@ -38,6 +40,7 @@ class MemoryStore:
         self._attempts: dict[str, list[Attempt]] = {}
         self._events: dict[str, list[Event]] = {}
         self._progress: dict[str, list[tuple[float, int, int, float | None]]] = {}
+        self._checkpoints: dict[str, list[SavedCheckpoint]] = {}
         self._ledger: list[LedgerEntry] = []
         self._signals: dict[tuple[str, str], dict[float, Reading]] = {}
         self._plans: list[tuple[Snapshot, Plan]] = []
@@ -165,11 +168,18 @@ class MemoryStore:
         """(at, step, workers, loss) of every report kept, in order."""
         return list(self._progress.get(job_id, ()))
 
-    def record_checkpoint(self, checkpoint: Checkpointed, *, at: float) -> None:  # noqa: ARG002 - part of the port
+    def record_checkpoint(self, checkpoint: Checkpointed, *, at: float) -> None:
         """Make a checkpoint the one to resume from, or raise StaleToken; one that failed changes nothing."""
         job = self._fence(checkpoint.job_id, checkpoint.token)
         if not checkpoint.error:
             self._jobs[job.id] = replace(job, checkpoint=checkpoint.path, steps_done=checkpoint.step)
+            if self._keep_history:
+                saved = SavedCheckpoint(at, checkpoint.token, checkpoint.step, checkpoint.size)
+                self._checkpoints.setdefault(job.id, []).append(saved)
+
+    def checkpoints(self, job_id: str) -> list[SavedCheckpoint]:
+        """All checkpoints of a job that were written, oldest first."""
+        return list(self._checkpoints.get(job_id, ()))
 
     def note(self, job_id: str, *, at: float, wall: float, detail: str) -> None:
         """Save something worth knowing that is not a move."""
@@ -186,17 +196,28 @@ class MemoryStore:
         Raises:
             TidewattError: the allocations do not sum to the reading, in microjoules.
         """
-        allocated_uj = sum(allocation.energy_uj for allocation in allocations)
-        if allocated_uj != reading.energy_uj:
-            raise TidewattError(
-                f"allocations of {allocated_uj} µJ", f"{reading.energy_uj} µJ, all that {reading.meter} read"
-            )
+        check_sum(reading, allocations)
         if self._keep_history:
             self._ledger += [LedgerEntry(reading=reading, allocation=share) for share in allocations]
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
         """Entries of one job, or all of the node, in the order recorded."""
         return [e for e in self._ledger if job_id is None or e.allocation.account.job_id == job_id]
+
+    def balances(
+        self, job_id: str | None = None, *, since_at: float | None = None, until_at: float | None = None
+    ) -> list[Balance]:
+        """The ledger in sums of entries that are alike, of one job or all of the node."""
+        return [
+            balance
+            for balance in balances(self.ledger(job_id))
+            if (since_at is None or since_at <= balance.start_at)
+            and (until_at is None or balance.start_at < until_at)
+        ]
+
+    def beside(self, job_id: str, start_at: float, end_at: float) -> dict[Holder, int]:
+        """What each kind of account of the node received in a job's time, its own included, microjoules."""
+        return beside(self._ledger, job_id, start_at, end_at)
 
     def record_signal(self, grid: str, signal: Signal) -> None:
         """Keep actual readings; one kept before gives way only to one of the same quality or better."""

@@ -187,6 +187,45 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
+    Migration(
+        2,
+        (
+            """
+            CREATE TABLE pages (
+                id {identity},
+                first_reading BIGINT NOT NULL,
+                last_reading BIGINT NOT NULL,
+                last_share BIGINT NOT NULL,
+                first_open BIGINT NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE balances (
+                id {identity},
+                page_id BIGINT NOT NULL REFERENCES pages (id),
+                seq BIGINT NOT NULL,
+                holder TEXT NOT NULL,
+                job_id TEXT NOT NULL,
+                phase TEXT NOT NULL,
+                token INTEGER NOT NULL,
+                zone TEXT NOT NULL,
+                workers INTEGER NOT NULL,
+                meter TEXT NOT NULL,
+                tier INTEGER NOT NULL,
+                cpus INTEGER NOT NULL,
+                crossing BIGINT NOT NULL,
+                start_at DOUBLE PRECISION NOT NULL,
+                end_at DOUBLE PRECISION NOT NULL,
+                energy_uj BIGINT NOT NULL,
+                low_j DOUBLE PRECISION NOT NULL,
+                high_j DOUBLE PRECISION NOT NULL,
+                machine_s DOUBLE PRECISION NOT NULL
+            )
+            """,
+            "CREATE INDEX balances_by_job ON balances (job_id)",
+            "CREATE INDEX balances_by_page ON balances (page_id)",
+        ),
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

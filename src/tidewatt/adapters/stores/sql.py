@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import case, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tidewatt.adapters.stores import rows, tables
+from tidewatt.adapters.stores import balances, ledger, rows, tables
 from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.migrations import migrate
 from tidewatt.adapters.stores.moves import CHANGEABLE, fence, save_event, transition, unknown_job
 from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
-from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry
+from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
+from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
@@ -34,6 +34,8 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._unpaged = 0
+        """Readings saved since the ledger was summed last, as far as this process knows."""
 
     @classmethod
     def open(cls, url: str) -> "SqlStore":
@@ -279,6 +281,17 @@ class SqlStore:
                 )
             connection.execute(insert(tables.checkpoints), {**rows.checkpoint_values(checkpoint), "at": at})
 
+    def checkpoints(self, job_id: str) -> list[SavedCheckpoint]:
+        """All checkpoints of a job that were written, oldest first; most are gone by now."""
+        kept = tables.checkpoints.c
+        statement = (
+            select(kept.at, kept.token, kept.step, kept.size)
+            .where(kept.job_id == job_id, kept.error == "")
+            .order_by(kept.id)
+        )
+        with self._database.reading() as connection:
+            return [SavedCheckpoint(*row) for row in connection.execute(statement)]
+
     def note(self, job_id: str, *, at: float, wall: float, detail: str) -> None:
         """Save something worth knowing that is not a move: an event from the job's state to the same.
 
@@ -306,34 +319,29 @@ class SqlStore:
         Raises:
             TidewattError: the allocations do not sum to the reading, in microjoules.
         """
-        allocated_uj = sum(allocation.energy_uj for allocation in allocations)
-        if allocated_uj != reading.energy_uj:
-            raise TidewattError(
-                f"allocations of {allocated_uj} µJ", f"{reading.energy_uj} µJ, all that {reading.meter} read"
-            )
+        ledger.check_sum(reading, allocations)
         with self._database.writing(durable=False) as connection:
-            statement = insert(tables.readings).values(rows.reading_values(reading))
-            reading_id: int = connection.execute(statement.returning(tables.readings.c.id)).scalar_one()
-            shares = [rows.allocation_values(allocation, reading_id) for allocation in allocations]
-            if shares:
-                connection.execute(insert(tables.allocations), shares)
+            ledger.save(connection, reading, allocations)
+            if self._unpaged >= balances.PAGE:
+                balances.close_page(connection)
+        self._unpaged = 0 if self._unpaged >= balances.PAGE else self._unpaged + 1
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
         """Entries of one job, or all of the node, in the order recorded."""
-        shares, readings = tables.allocations, tables.readings
-        of_shares = select(shares).order_by(shares.c.id)
-        of_readings = select(readings)
-        if job_id is not None:
-            of_shares = of_shares.where(shares.c.job_id == job_id)
-            mine = select(shares.c.reading_id).where(shares.c.job_id == job_id)
-            of_readings = of_readings.where(readings.c.id.in_(mine))
         with self._database.reading() as connection:
-            # Shares first: where a reading is saved in between, it is then read along with all the others.
-            found = connection.execute(of_shares).mappings().all()
-            known = {
-                row["id"]: rows.energy_reading_of(row) for row in connection.execute(of_readings).mappings()
-            }
-        return [rows.ledger_entry_of(share, known[share["reading_id"]]) for share in found]
+            return ledger.entries(connection, job_id)
+
+    def balances(
+        self, job_id: str | None = None, *, since_at: float | None = None, until_at: float | None = None
+    ) -> list[Balance]:
+        """The ledger in sums of entries that are alike, of one job or all of the node."""
+        with self._database.reading() as connection:
+            return balances.read(connection, job_id, since_at, until_at)
+
+    def beside(self, job_id: str, start_at: float, end_at: float) -> dict[Holder, int]:
+        """What each kind of account of the node received in a job's time, its own included, microjoules."""
+        with self._database.reading() as connection:
+            return balances.beside(connection, job_id, start_at, end_at)
 
     def record_signal(self, grid: str, signal: Signal) -> None:
         """Keep actual readings; one kept before gives way only to one of the same quality or better."""

@@ -236,6 +236,42 @@ allocations = Table(
     Column("token", Integer, nullable=False),
 )
 
+pages = Table(
+    "pages",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("first_reading", BigInteger, nullable=False),
+    Column("last_reading", BigInteger, nullable=False),
+    Column("last_share", BigInteger, nullable=False),
+    Column("first_open", BigInteger, nullable=False),
+)
+"""Stretches of the ledger that are summed: their readings, the last of their allocations, and the first
+allocation of any reading after them."""
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("page_id", BigInteger, ForeignKey("pages.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("holder", _member(Holder), nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("phase", _member(Phase), nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("workers", Integer, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("tier", Integer, nullable=False),
+    Column("cpus", Integer, nullable=False),
+    Column("crossing", BigInteger, nullable=False),
+    Column("start_at", Double, nullable=False),
+    Column("end_at", Double, nullable=False),
+    Column("energy_uj", BigInteger, nullable=False),
+    Column("low_j", Double, nullable=False),
+    Column("high_j", Double, nullable=False),
+    Column("machine_s", Double, nullable=False),
+)
+
 signals = Table(
     "signals",
     metadata,

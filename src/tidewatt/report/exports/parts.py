@@ -17,6 +17,17 @@ def kwh(receipt: Receipt) -> float:
     return receipt.energy.total_uj / 1e6 / JOULES_PER_KWH
 
 
+def facility_kwh(receipt: Receipt) -> float:
+    """The same at the site's own meter, kWh.
+
+    Raises:
+        UsageError: it is not known.
+    """
+    if receipt.impacts.facility_j is None:
+        raise _unknown(receipt, "its energy")
+    return receipt.impacts.facility_j / JOULES_PER_KWH
+
+
 def grams(receipt: Receipt) -> float:
     """Operational carbon, gCO2e.
 

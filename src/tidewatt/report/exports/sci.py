@@ -15,8 +15,7 @@ def render(receipt: Receipt) -> str:
     Raises:
         UsageError: carbon is not known.
     """
-    operational, energy_kwh = parts.grams(receipt), parts.kwh(receipt)
-    pue = next((f.value for f in receipt.factors if f.id.startswith("pue/")), 1.0)
+    operational, energy_kwh = parts.grams(receipt), parts.facility_kwh(receipt)
     embodied = parts.amount(receipt, receipt.impacts.embodied, "its embodied carbon")
     steps = receipt.identity.steps_done
     unit, count = ("optimizer step", steps) if steps else ("job", 1)
@@ -26,8 +25,8 @@ def render(receipt: Receipt) -> str:
                 "standard": "ISO/IEC 21031:2024",
                 "job": receipt.identity.job_id,
                 "issued_at": iso(receipt.identity.issued_at),
-                "E_kwh": energy_kwh * pue,
-                "I_gco2e_per_kwh": operational / (energy_kwh * pue) if energy_kwh else None,
+                "E_kwh": energy_kwh,
+                "I_gco2e_per_kwh": operational / energy_kwh if energy_kwh else None,
                 "M_gco2e": embodied,
                 "R": {"unit": unit, "count": count},
                 "sci_gco2e_per_R": (operational + embodied) / count,
