@@ -5,6 +5,7 @@ TidewattError                 exit code 1
 ├── Refused                   3   understood, and declined: nothing was started
 │   ├── Infeasible                the deadline cannot be met
 │   ├── ResidencyRefused          no permitted zone has a site
+│   ├── OverBudget                a budget is used up, or would be
 │   ├── WorldConflict             the state folder lives in another time or grid
 │   └── NewerState                the state folder was written by a newer version
 ├── JobFailed                 1   the user's function raised, or its worker died too often
@@ -51,6 +52,10 @@ class Infeasible(Refused):
 
 class ResidencyRefused(Refused):
     """No site lies in a zone that the job permits."""
+
+
+class OverBudget(Refused):
+    """A budget is used up, or would be by what was asked for."""
 
 
 class WorldConflict(Refused):

@@ -181,6 +181,8 @@ class Update:
     energy_j: float
     carbon_g: float | None
     note: str
+    budget: str = ""
+    """What its budgets have to say of it; empty if nothing."""
 
 
 class Feed(Protocol):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidewatt.accounting.stall import SHARE
+from tidewatt.adapters.budgetfile import BudgetFile
 from tidewatt.domain.objective import Objective, parse
 from tidewatt.domain.signal import Series
 from tidewatt.errors import UsageError
@@ -86,7 +87,7 @@ def series() -> dict[Series, str]:
 
 def environment() -> dict[str, str]:
     """The environment for a supervisor, which runs elsewhere: files are named in full."""
-    keys = (*_SERIES.values(), "TIDEWATT_FACTORS")
+    keys = (*_SERIES.values(), "TIDEWATT_FACTORS", "TIDEWATT_BUDGET")
     files = {key: str(Path(name).absolute()) for key in keys if (name := os.environ.get(key))}
     return {**os.environ, **files}
 
@@ -110,6 +111,13 @@ def stall_share() -> float:
     if not 0 <= share <= 1:
         raise UsageError(f"TIDEWATT_STALL_SHARE={text}", "a share from 0 to 1, such as 0.05")
     return share
+
+
+def budgets(folder: Path) -> BudgetFile:
+    """The budgets in force: in the file that ``$TIDEWATT_BUDGET`` names, else in the state folder's own."""
+    named = os.environ.get("TIDEWATT_BUDGET")
+    path = Path(named).absolute() if named else folder / "budget.toml"
+    return BudgetFile(path, required=bool(named))
 
 
 def zone() -> str | None:

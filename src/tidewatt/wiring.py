@@ -378,9 +378,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     engine.listen(bell.fileno(), bell.visit)
     try:
         loop = _loop(home, store, engine, bell)
-        if ready >= 0:
-            os.write(ready, _READY)
-            os.close(ready)
+        _tell(ready)
         standby.run(loop, linger_s)
     finally:
         bell.close()
@@ -388,6 +386,13 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
         left = any_work(store)
         store.close()
     return left
+
+
+def _tell(ready: int) -> None:
+    """Let whoever started this supervisor know that it listens, once."""
+    if ready >= 0:
+        os.write(ready, _READY)
+        os.close(ready)
 
 
 def _loop(home: Home, store: Store, engine: Engine, feed: Feed) -> "Loop":
@@ -410,6 +415,8 @@ def _loop(home: Home, store: Store, engine: Engine, feed: Feed) -> "Loop":
         series=series,
         world=world,
         folder=home.jobs,
+        budgets=settings.budgets(home.path),
+        factors=known,
         stall_share=settings.stall_share(),
         stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
     )

@@ -186,7 +186,7 @@ def test_killing_the_supervisor_and_then_everything_loses_nothing(shell: Shell, 
 def test_a_job_over_its_budget_rests_and_the_run_is_refused(shell: Shell, tmp_path: Path) -> None:
     path = training(tmp_path, 'tw.Budget(energy="0.001 J")')
     out, err = shell.run("run", path, "--json", "--arg", "epochs=2000", code=3)
-    assert "over its energy budget of 0.001 J" in err
+    assert "over its energy budget of 1.00 mJ" in err
     receipt = json.loads(out.splitlines()[-1])
     assert (receipt["state"], receipt["interim"]) == ("suspended", True)
     shell.run("cancel", receipt["job"])

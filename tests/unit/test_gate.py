@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewatt.accounting.gate import Verdict, bounds, compare, judge
+from tidewatt.accounting.gate import Verdict, compare, judge
+from tidewatt.domain.budget import bounds
 from tidewatt.errors import UsageError
 
 
 def test_bounds_are_read_with_their_units() -> None:
     table = {"energy": "2 kJ", "carbon": "1.5 mg", "water": "3 mL", "money": "0.5 USD", "stalled_share": 0.1}
-    assert bounds(table, "run") == {
+    assert bounds(table, "[run]") == {
         "energy": 2000.0,
         "carbon": pytest.approx(0.0015),
         "water": pytest.approx(0.003),
@@ -35,7 +36,7 @@ def test_bounds_are_read_with_their_units() -> None:
 )
 def test_a_bound_that_makes_no_sense_is_refused(key: str, value: object, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        bounds({key: value}, "run")
+        bounds({key: value}, "[run]")
 
 
 def test_what_is_not_known_does_not_pass() -> None:

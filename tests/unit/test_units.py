@@ -11,6 +11,7 @@ from tidewatt.domain.units import (
     parse_duration,
     parse_grams,
     parse_joules,
+    parse_litres,
 )
 from tidewatt.errors import UsageError
 
@@ -36,6 +37,7 @@ def test_other_quantities() -> None:
     assert parse_bytes("5 MB") == 5_000_000
     assert parse_grams("2 kg") == 2000
     assert parse_joules("1.5 kWh") == 5_400_000
+    assert parse_litres("2 m3") == parse_litres("2m3") == 2000
 
 
 def test_a_number_without_a_unit_is_refused_with_an_example() -> None:

@@ -6,25 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
-from tidewatt.domain.units import parse_dollars, parse_grams, parse_joules, parse_litres
+from tidewatt.domain.budget import UNITS
 from tidewatt.errors import UsageError
 
-_READ = {
-    "energy": parse_joules,
-    "carbon": parse_grams,
-    "water": parse_litres,
-    "money": parse_dollars,
-    "energy_per_step": parse_joules,
-}
-UNITS = {
-    "energy": "J",
-    "carbon": "gCO₂e",
-    "water": "L",
-    "money": "USD",
-    "energy_per_step": "J",
-    "stalled_share": "",
-}
-"""What can be bounded, and the unit that it is told in."""
 FEWEST_PAIRS = 5
 """Of fewer pairs even unanimous ones come about by chance more often than one time in twenty."""
 MOST_PAIRS = 16
@@ -50,30 +34,6 @@ class Finding:
     unit: str
     verdict: Verdict
     why: str = ""
-
-
-def bounds(table: Mapping[str, object], where: str) -> dict[str, float]:
-    """Upper bounds in the units of ``UNITS``, from a table such as ``{"energy": "2 kJ"}``.
-
-    Raises:
-        UsageError: a key or a unit that is unknown, or a bound that is not above zero.
-    """
-    found: dict[str, float] = {}
-    for key, value in table.items():
-        if key not in UNITS:
-            raise UsageError(f"{key} in [{where}]", f"one of {', '.join(UNITS)}")
-        if key in _READ:
-            if not isinstance(value, str):
-                raise UsageError(f"{key} = {value!r} in [{where}]", "text with a unit, such as '2 kJ'")
-            bound = _READ[key](value)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
-            bound = float(value)
-        else:
-            raise UsageError(f"{key} = {value!r} in [{where}]", "a share from 0 to 1")
-        if not math.isfinite(bound) or (bound <= 0 and key in _READ):
-            raise UsageError(f"{key} = {value!r} in [{where}]", "a bound above zero")
-        found[key] = bound
-    return found
 
 
 def judge(subject: str, figures: Mapping[str, float | None], most: Mapping[str, float]) -> list[Finding]:

@@ -66,6 +66,7 @@ class LineTeller:
         self._told: tuple[object, ...] | None = None
         self._told_wall = 0.0
         self._doubts: set[str] = set()
+        self._budget = ""
 
     def tell(self, update: Update, view: View) -> None:
         """Write a line if it is due, and whatever makes the forecast less certain, once."""
@@ -73,6 +74,10 @@ class LineTeller:
         if told != self._told or self._clock.wall() - self._told_wall >= self._every_s:
             self._told, self._told_wall = told, self._clock.wall()
             self._write(update)
+        if update.budget != self._budget:
+            self._budget = update.budget
+            if update.budget:
+                self._say(f"Note: {update.budget}")
         lacks = degradations([view.coming])
         if lacks and view.zone not in self._doubts:
             self._doubts.add(view.zone)
@@ -110,6 +115,7 @@ def values(update: Update) -> dict[str, object]:
         "energy_j": update.energy_j,
         "carbon_gco2e": update.carbon_g,
         "note": update.note,
+        "budget": update.budget,
     }
 
 

@@ -1,17 +1,18 @@
 """Reads receipts and budgets, and holds one against the other."""
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from tidewatt.accounting.factors import Impact
-from tidewatt.accounting.gate import Finding, Verdict, bounds, compare, judge
+from tidewatt.accounting.gate import Finding, Verdict, compare, judge
+from tidewatt.adapters.budgetfile import read
 from tidewatt.cli.month import gather
 from tidewatt.cli.receipts import as_values, receipt_of
 from tidewatt.cli.verdicts import Told, tell
+from tidewatt.domain.budget import Budgets, Scope
 from tidewatt.domain.ledger import Phase
 from tidewatt.domain.units import MICROJOULES
 from tidewatt.errors import UsageError
@@ -20,7 +21,6 @@ from tidewatt.sdk.client import Client
 
 _EXIT = {Verdict.KEPT: 0, Verdict.EXCEEDED: 1, Verdict.UNKNOWN: 3}
 _SCHEMA = "tidewatt.receipt/1"
-_OF_RECEIPTS, _OF_MONTHS = ("run", "function"), ("month", "team", "lineage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,41 +45,20 @@ def run(asked: Asked, told: Told) -> int:
         raise UsageError("neither --budget nor --baseline", "something to hold the receipts against")
     if not 0 <= asked.noise < 1:
         raise UsageError(f"--noise {asked.noise:g}", "a share from 0 up to 1, such as 0.05")
-    budget = {} if asked.budget is None else _budget(asked.budget)
+    budgets = Budgets() if asked.budget is None else read(asked.budget)
     receipts = [_receipt(name, asked.home) for name in asked.receipts]
-    findings = [finding for receipt in receipts for finding in _of_receipt(receipt, budget)]
+    findings = [finding for receipt in receipts for finding in _of_receipt(receipt, budgets)]
     if asked.baseline:
         findings += _against(receipts, [_receipt(name, asked.home) for name in asked.baseline], asked.noise)
     if asked.month is not None:
         with Client(asked.home) as client:
-            findings += _of_month(gather(client, asked.month), budget, asked.month)
+            findings += _of_month(gather(client, asked.month), budgets, asked.month)
     if not findings:
         raise UsageError(
             "a budget that bounds nothing of what was given", "receipts for [run], or --month for [month]"
         )
     tell(findings, told)
     return max((_EXIT[f.verdict] for f in findings), key=(0, 3, 1).index)
-
-
-def _budget(path: Path) -> dict[str, Any]:
-    """The tables of a budget, every bound of them read, so that a wrong one is refused whatever is asked."""
-    try:
-        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}, which cannot be read ({error.strerror})", "a budget") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {error}", "a budget as TOML") from error
-    for name, table in tables.items():
-        if name not in (*_OF_RECEIPTS, *_OF_MONTHS) or not isinstance(table, dict):
-            known = "[run], [function.NAME], [month], [team.NAME], [lineage.NAME]"
-            raise UsageError(f"[{name}] in {path}", f"one of {known}")
-        of = cast(dict[str, Any], table)
-        nested = of if name in {"function", "team", "lineage"} else {name: of}
-        for key, each in nested.items():
-            if not isinstance(each, dict):
-                raise UsageError(f"{key} in [{name}]", f"a table of its own, [{name}.{key}]")
-            bounds(cast(dict[str, object], each), key if key == name else f"{name}.{key}")
-    return tables
 
 
 def _receipt(name: str, home: Path | None) -> dict[str, Any]:
@@ -97,10 +76,9 @@ def _receipt(name: str, home: Path | None) -> dict[str, Any]:
     return cast(dict[str, Any], values)
 
 
-def _of_receipt(receipt: Mapping[str, Any], budget: Mapping[str, Any]) -> list[Finding]:
+def _of_receipt(receipt: Mapping[str, Any], budgets: Budgets) -> list[Finding]:
     """A receipt against [run] and against what its function is given, the narrower of which goes first."""
-    tables = {**budget.get("run", {}), **budget.get("function", {}).get(receipt["function"], {})}
-    most = bounds(tables, "run")
+    most = {name: most for rule in budgets.of_run(receipt["function"]) for name, most in rule.most.items()}
     found = judge(receipt["job"], _figures(receipt), most)
     if receipt["state"] == "succeeded":
         return found
@@ -156,17 +134,23 @@ def _effort(receipt: Mapping[str, Any]) -> float | None:
     return figures["energy_per_step"] or figures["energy"]
 
 
-def _of_month(found: Sequence[Charge], budget: Mapping[str, Any], month: str) -> list[Finding]:
+def _of_month(found: Sequence[Charge], budgets: Budgets, month: str) -> list[Finding]:
     """A month against [month], its teams against [team.NAME], its functions against [lineage.NAME]."""
-    findings = judge(month, _sums(found), bounds(budget.get("month", {}), "month"))
-    jobs = [charge for charge in found if not charge.shared]
-    for name, most in budget.get("team", {}).items():
-        mine = [charge for charge in jobs if charge.labels.get("team") == name]
-        findings += judge(f"team {name}, {month}", _sums(mine), bounds(most, f"team.{name}"))
-    for name, most in budget.get("lineage", {}).items():
-        mine = [charge for charge in jobs if charge.name == name]
-        findings += judge(f"lineage {name}, {month}", _sums(mine), bounds(most, f"lineage.{name}"))
+    findings: list[Finding] = []
+    for (scope, name), rule in budgets.rules.items():
+        match scope:
+            case Scope.MONTH:
+                findings += judge(month, _sums(found), rule.most)
+            case Scope.TEAM | Scope.LINEAGE:
+                mine = [c for c in found if not c.shared and name == _name(c, scope)]
+                findings += judge(f"{scope} {name}, {month}", _sums(mine), rule.most)
+            case _:
+                pass
     return findings
+
+
+def _name(charge: Charge, scope: Scope) -> str | None:
+    return charge.labels.get("team") if scope is Scope.TEAM else charge.name
 
 
 def _sums(found: Sequence[Charge]) -> dict[str, float | None]:

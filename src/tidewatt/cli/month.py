@@ -10,10 +10,11 @@ from tidewatt.cli import words
 from tidewatt.cli.conditions import conditions_of
 from tidewatt.domain.job import Job
 from tidewatt.domain.ledger import Balance
+from tidewatt.domain.month import month_of
 from tidewatt.domain.units import HOUR_S, MICROJOULES, format_quantity
 from tidewatt.errors import UsageError
 from tidewatt.report.figures import money, percent
-from tidewatt.report.period import Charge, charges, month_of
+from tidewatt.report.period import Charge, charges
 from tidewatt.report.waste import Loss, losses, unsaid_uj
 from tidewatt.sdk.client import Client
 

@@ -80,7 +80,7 @@ class Panel:
             self._state(moment.update),
             self._progress(moment.update, edge),
             self._spent(moment.update),
-            *self._doubts(moment.view),
+            *self._doubts(moment),
         ]
 
     def _when(self, now: float, edge: int) -> Text:
@@ -147,15 +147,16 @@ class Panel:
             line.append(f"   {pace(self._speed)}", style="dim")
         return line
 
-    def _doubts(self, view: View) -> list[Text]:
-        coming = view.coming
+    def _doubts(self, moment: Moment) -> list[Text]:
+        """What takes a line of its own: a forecast that lacks something, and what budgets have to say."""
+        coming, said = moment.view.coming, list[str]()
         if coming is None:
-            return [
-                Text(f"{_MARGIN}! no forecast for {view.zone}: nothing to make one from", style="#ca9024")
-            ]
-        if coming.degraded:
-            return [Text(f"{_MARGIN}! forecast is less certain: {coming.degraded}", style="#ca9024")]
-        return []
+            said.append(f"no forecast for {moment.view.zone}: nothing to make one from")
+        elif coming.degraded:
+            said.append(f"forecast is less certain: {coming.degraded}")
+        if moment.update.budget:
+            said.append(moment.update.budget)
+        return [Text(f"{_MARGIN}! {text}", style="#ca9024") for text in said]
 
     def _spinner(self) -> str:
         return _SPIN[int(self._clock.wall() * 4) % len(_SPIN)]

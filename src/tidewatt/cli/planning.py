@@ -13,17 +13,17 @@ from tidewatt import wiring
 from tidewatt.accounting.counterfactual import Unknown
 from tidewatt.accounting.saving import Saving
 from tidewatt.cli import tide, words
-from tidewatt.cli.expect import Course, Expectation, Stretch, expect
 from tidewatt.cli.outlook import Stint, View, degradations
 from tidewatt.cli.panel import pace
 from tidewatt.cli.request import Wanted, parse
 from tidewatt.cli.session import open_client
 from tidewatt.domain.estimate import Estimate
 from tidewatt.domain.units import HOUR_S, format_duration
-from tidewatt.policy import admission
 from tidewatt.policy.limits import Limit, Limitation, limitations
 from tidewatt.report.figures import amount, percent, span
-from tidewatt.sdk.client import Client, Proposal
+from tidewatt.sdk.client import Client
+from tidewatt.sdk.expect import Course, Expectation, Stretch, expect
+from tidewatt.sdk.proposal import Proposal
 
 _ROWS = 4
 _SHOWN_H = 48
@@ -33,12 +33,12 @@ def show_plan(wanted: Wanted, *, json: bool) -> None:
     """Print what would happen; refused as a run would be.
 
     Raises:
-        Refused: it could not be done in time, or not where it is allowed to be.
+        Refused: it could not be done in time, or not where it is allowed to be, or a budget is used up.
     """
     request = parse(wanted)
     with _client(wanted.home) as client:
         proposal = client.propose(request.handle, request.arguments, request.options)
-    admission.check(proposal.snapshot, proposal.job.id)
+        client.check(proposal)
     expected = expect(proposal)
     if json:
         words.print_json(_values(proposal, expected))

@@ -98,4 +98,5 @@ def standing(state: State, wish: Wish, workers: int, note: str) -> tuple[str, st
         case State.SUSPENDING:
             return "◌", "saving a checkpoint"
         case _:
-            return "◌", "waiting for a cleaner hour" if "cheapest" in note else "waiting"
+            reasons = {"budget": " for its budget", "cheapest": " for a cleaner hour"}
+            return "◌", "waiting" + next((why for word, why in reasons.items() if word in note), "")

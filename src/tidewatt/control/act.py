@@ -25,8 +25,14 @@ class Actor:
         self._folder = folder
         self._asked_to_leave: dict[tuple[str, int], float] = {}
 
-    def act(self, job: Job, plan: Plan, snapshot: Snapshot) -> float | None:
+    def act(self, job: Job, plan: Plan, snapshot: Snapshot, *, at_once: bool = False) -> float | None:
         """Make the next move of a job, if there is one to make.
+
+        Args:
+            job: as it stands.
+            plan: what it is to do.
+            snapshot: what the plan was made from.
+            at_once: that it was moved too often already is no reason to wait.
 
         Returns:
             The instant to decide again at, if the move has to wait; UTC seconds.
@@ -42,9 +48,9 @@ class Actor:
             and not self._in_place(job, wanted)
         ):
             stays_until = self._stays_until(job)
-            if job.wish is Wish.RUN and snapshot.now < stays_until:
+            if job.wish is Wish.RUN and not at_once and snapshot.now < stays_until:
                 return stays_until
-            self._suspend(job, plan.note(job.id) if job.wish is Wish.RUN else "held by its user")
+            self._suspend(job, plan.note(job.id) or ("held by its user" if job.wish is Wish.HOLD else ""))
         return None
 
     def enforce(self, job: Job) -> None:

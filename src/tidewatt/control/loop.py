@@ -5,19 +5,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tidewatt.accounting import stall
+from tidewatt.accounting.factors import DEFAULTS, Factors
 from tidewatt.control.act import Actor
 from tidewatt.control.agenda import Agenda
+from tidewatt.control.books import Books, Places
 from tidewatt.control.foresight import Prospect
 from tidewatt.control.keep import Keeper
 from tidewatt.control.metering import Metering
 from tidewatt.control.observe import Observer, Sites
 from tidewatt.control.record import Recorder
 from tidewatt.control.recover import recover
+from tidewatt.control.spending import InForce, Spending
 from tidewatt.control.tell import Teller
-from tidewatt.domain.budget import Budget
+from tidewatt.domain.budget import Budgets
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ACTIVE, Wish
+from tidewatt.domain.lifecycle import ACTIVE
 from tidewatt.domain.signal import Series
 from tidewatt.domain.units import format_duration
 from tidewatt.domain.world import World
@@ -26,7 +29,7 @@ from tidewatt.policy.room import windows
 from tidewatt.ports import Clock, Engine, EngineEvent, Exited, Feed, Grid, Meter, Rung, Store
 
 _RESTING_S = 60.0
-"""Real seconds between two looks while all that there is has been put aside, and is kept in memory."""
+"""Real seconds between two looks while what there is has been put aside, kept in memory or by a budget."""
 _BREATH_S = 0.02
 """Real seconds between two decisions that only the passing of time asks for: in a replay hours go by fast."""
 
@@ -56,6 +59,10 @@ class Parts:
     """The world that the clock and the grid belong to."""
     folder: Path
     """Jobs have their folders here."""
+    budgets: InForce = Budgets
+    """Those in force; none unless told."""
+    factors: Factors = DEFAULTS
+    """What running totals of water and money go by."""
 
 
 class Loop:
@@ -69,10 +76,12 @@ class Loop:
         self._keeper = Keeper(parts.store, parts.grid, parts.clock, parts.sites, parts.series)
         self._recorder = Recorder(parts.store, parts.clock)
         self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
+        books = Books(parts.store, parts.clock, Places(parts.sites, parts.factors), parts.grid.name)
         self._metering = Metering(
-            parts.store, parts.engine, parts.meter, parts.clock, parts.sites, parts.stall_share
+            parts.store, parts.engine, parts.meter, parts.clock, books, parts.stall_share
         )
-        self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, self._metering)
+        self._spending = Spending(parts.store, parts.engine, parts.clock, books, parts.budgets)
+        self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, books, self._spending)
         self._agenda = Agenda()
         self._begun = False
         self._not_before = 0.0
@@ -110,19 +119,25 @@ class Loop:
         jobs = self._pending()
         if self._clock.wall() >= self._sample_at:
             self._sample()
+        jobs = self._held_to_budgets(jobs)
         decide = bool(jobs) and self._clock.now() >= self._decide_at
         if decide and self._outlived():
             return False
         if decide:
             self._decide(jobs)
         for job in jobs:
-            if job.function.budget is not None:
-                self._enforce_budget(job, job.function.budget)
             if job.state in ACTIVE:
                 self._end_if_stuck(job)
                 self._actor.enforce(job)
         self._teller.tell(self._store.jobs(open_only=True), self._agenda.plan, everything=decide)
         return bool(jobs) or self._engine.resting
+
+    def _held_to_budgets(self, jobs: list[Job]) -> list[Job]:
+        """Have budgets judge all jobs; they are returned as they stand after that."""
+        changed = self._spending.look(jobs)
+        for job_id in changed:
+            self._agenda.stir(job_id)
+        return self._pending() if changed else jobs
 
     def _take(self, event: EngineEvent) -> None:
         """Record what the engine tells."""
@@ -151,6 +166,8 @@ class Loop:
         due = (self._decide_at - self._clock.now()) / self._clock.speed
         if any(job.state in ACTIVE for job in jobs):
             due = min(due, self._sample_at - self._clock.wall())
+        if self._spending.holding:  # until its file is changed
+            due = min(due, _RESTING_S)
         return max(0.0, due)
 
     def _decide(self, jobs: list[Job]) -> None:
@@ -158,14 +175,16 @@ class Loop:
         if not about:
             self._agenda.settled(jobs)
             return
-        snapshot = self._observer.snapshot(about)
+        snapshot = self._observer.snapshot(job for job in about if not self._spending.holds(job.id))
         hour_ends_at = windows(snapshot, float("inf"), most=1)[0].end_at
-        plan = self._agenda.decided(self._policy(snapshot), about, jobs, hour_ends_at)
+        plan = self._policy(snapshot)
+        plan = replace(plan, notes=plan.notes + self._spending.notes(about))
+        plan = self._agenda.decided(plan, about, jobs, hour_ends_at)
         self._store.record_plan(snapshot, plan)
         self._not_before = self._clock.now() + _BREATH_S * self._clock.speed
         self._sample()  # before reservations change
         for job in about:
-            again_at = self._actor.act(job, plan, snapshot)
+            again_at = self._actor.act(job, plan, snapshot, at_once=self._spending.holds(job.id))
             if again_at is not None:
                 self._agenda.look_at(job.id, again_at)
         if len(about) == len(jobs):
@@ -202,20 +221,3 @@ class Loop:
             said = f"stuck: no step and no work for {format_duration(still_s)}, so its workers are ended"
             self._store.note(job.id, at=self._clock.now(), wall=self._clock.wall(), detail=said)
             self._engine.kill(job.id)
-
-    def _enforce_budget(self, job: Job, budget: Budget) -> None:
-        """Hold a job that has spent what it was allowed; its newest checkpoint stays."""
-        if job.wish is not Wish.RUN:
-            return
-        spent = self._metering.spent(job.id)
-        over_energy = budget.energy_j is not None and spent.energy_j > budget.energy_j
-        over_carbon = budget.carbon_g is not None and (spent.carbon_g or 0.0) > budget.carbon_g
-        if over_energy or over_carbon:
-            bound = (
-                f"energy budget of {budget.energy}" if over_energy else f"carbon budget of {budget.carbon}"
-            )
-            self._store.wish(job.id, Wish.HOLD)
-            self._store.note(
-                job.id, at=self._clock.now(), wall=self._clock.wall(), detail=f"over its {bound}"
-            )
-            self._agenda.stir(job.id)

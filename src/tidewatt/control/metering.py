@@ -5,30 +5,11 @@ from dataclasses import dataclass, field
 
 from tidewatt.accounting import stall
 from tidewatt.accounting.allocate import allocate
-from tidewatt.control.observe import Sites
+from tidewatt.control.books import Books
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import (
-    PLATFORM,
-    POOL,
-    Account,
-    Allocation,
-    Balance,
-    EnergyReading,
-    Holder,
-    Phase,
-    Usage,
-)
-from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES
+from tidewatt.domain.ledger import PLATFORM, POOL, Account, EnergyReading, Holder, Phase, Usage
 from tidewatt.policy.stuck import Pulse, feel
 from tidewatt.ports import Clock, Engine, EngineUsage, Meter, Store, WorkerUsage
-
-
-@dataclass(slots=True)
-class Spent:
-    """What a job has used so far; carbon is None until an hour with a known intensity was charged."""
-
-    energy_j: float = 0.0
-    carbon_g: float | None = None
 
 
 @dataclass(slots=True)
@@ -51,7 +32,7 @@ class Metering:
         engine: Engine,
         meter: Meter | None,
         clock: Clock,
-        sites: Sites,
+        books: Books,
         stall_share: float = stall.SHARE,
     ) -> None:
         self._stall_share = stall_share
@@ -59,24 +40,15 @@ class Metering:
         self._engine = engine
         self._meter = meter
         self._clock = clock
-        self._sites = sites
+        self._books = books
         self._before = _Before()
-        self._spent: dict[str, Spent] = {}
         self._pulses: dict[tuple[str, int], Pulse] = {}
 
     def begin(self, open_jobs: Sequence[Job]) -> None:
         """Start the first interval, and take up the totals of jobs that were begun earlier."""
         if self._meter is not None:
             self._meter.read(self._clock)
-        for job in open_jobs:
-            for balance in self._store.balances(job.id):
-                middle = (balance.start_at + balance.end_at) / 2
-                reading = self._store.signal(job.submission.grid, balance.zone, middle, middle).at(middle)
-                self._add(balance, reading.value if reading else None)
-
-    def spent(self, job_id: str) -> Spent:
-        """What a job has used so far."""
-        return self._spent.get(job_id, Spent())
+        self._books.begin(open_jobs)
 
     def still_s(self, job_id: str, token: int) -> float:
         """For how many real seconds an attempt has neither stepped nor worked."""
@@ -97,8 +69,7 @@ class Metering:
         allocations = allocate(reading, self._usages(usage, reading))
         self._store.record_energy(reading, allocations)
         for allocation in allocations:
-            if allocation.account.holder is Holder.JOB:
-                self._add(allocation, intensities.get(allocation.zone))
+            self._books.add(allocation, reading.start_at, intensities)
 
     def _feel(self, usage: EngineUsage) -> None:
         """Look after every attempt that has made its first step; before it, loading may take any time."""
@@ -111,14 +82,6 @@ class Metering:
             step, cpu_s = attempts[-1].last_step, sum(used.cpu_s.values())
             pulses[key] = feel(self._pulses.get(key), self._clock.wall(), step, cpu_s)
         self._pulses = pulses
-
-    def _add(self, share: Allocation | Balance, intensity: float | None) -> None:
-        spent = self._spent.setdefault(share.account.job_id, Spent())
-        energy_j = share.energy_uj / MICROJOULES
-        spent.energy_j += energy_j
-        if intensity is not None:
-            facility_j = energy_j * next((s.pue for s in self._sites() if s.zone == share.zone), 1.0)
-            spent.carbon_g = (spent.carbon_g or 0.0) + facility_j / JOULES_PER_KWH * intensity
 
     def _usages(self, usage: EngineUsage, reading: EnergyReading) -> list[Usage]:
         before, self._before = (

@@ -1,7 +1,8 @@
 """Telling: those who follow a job hear where it is, what it has used and why it waits."""
 
-from tidewatt.control.metering import Metering
+from tidewatt.control.books import Books
 from tidewatt.control.observe import Observer
+from tidewatt.control.spending import Spending
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, State
 from tidewatt.domain.plan import Plan
@@ -12,13 +13,14 @@ class Teller:
     """Publishes jobs that are at work, and others when something about them changed."""
 
     def __init__(
-        self, store: Store, feed: Feed, clock: Clock, observer: Observer, metering: Metering
+        self, store: Store, feed: Feed, clock: Clock, observer: Observer, books: Books, spending: Spending
     ) -> None:
         self._store = store
         self._feed = feed
         self._clock = clock
         self._observer = observer
-        self._metering = metering
+        self._books = books
+        self._spending = spending
         self._told: dict[str, State] = {}
 
     def tell(self, jobs: list[Job], plan: Plan | None, *, everything: bool) -> None:
@@ -39,7 +41,7 @@ class Teller:
         attempts = self._store.attempts(job.id)
         active = attempts[-1] if attempts and job.state in ACTIVE else None
         zone = attempts[-1].zone if attempts else job.submission.home_zone
-        spent = self._metering.spent(job.id)
+        drawn = self._books.run(job.id)
         return Update(
             job_id=job.id,
             state=job.state,
@@ -50,7 +52,8 @@ class Teller:
             step=max(job.steps_done, job.steps_reached),
             total=job.steps_total,
             loss=job.loss,
-            energy_j=spent.energy_j,
-            carbon_g=spent.carbon_g,
+            energy_j=drawn.energy_j,
+            carbon_g=drawn.carbon_g,
             note=plan.note(job.id) if plan else "",
+            budget="; ".join(self._spending.said(job.id)),
         )

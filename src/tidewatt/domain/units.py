@@ -47,7 +47,7 @@ _JOULES = {
 }
 _LITRES = {"mL": 0.001, "L": 1.0, "m3": 1000.0}
 _DOLLARS = {"USD": 1.0}
-_QUANTITY = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*$")
+_QUANTITY = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([A-Za-z]+3|[A-Za-z]*)\s*$")
 
 
 def _parse(text: str, units: dict[str, float], what: str, example: str) -> float:

@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from tidewatt.accounting.carbon import Spent, operational
 from tidewatt.accounting.conditions import Conditions
@@ -51,13 +50,6 @@ class Charge:
     def energy_uj(self) -> int:
         """All of it."""
         return sum(self.by_phase_uj.values())
-
-
-def month_of(at: float) -> tuple[float, float]:
-    """The first instant of the month that an instant lies in, and of the one after it, UTC seconds."""
-    first = datetime.fromtimestamp(at, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return first.timestamp(), following.timestamp()
 
 
 def charges(

@@ -16,14 +16,13 @@ from tidewatt.domain import world as worlds
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Job, Submission
 from tidewatt.domain.lifecycle import ENDED, State, Wish
-from tidewatt.domain.plan import Plan
-from tidewatt.domain.snapshot import Snapshot
 from tidewatt.domain.units import HOUR_S
-from tidewatt.domain.world import World, WorldRequest
+from tidewatt.domain.world import WorldRequest
 from tidewatt.errors import JobFailed, UsageError
 from tidewatt.ports import Grid, Store, Update
 from tidewatt.runtime.payload import describe, save
 from tidewatt.runtime.storage import checked
+from tidewatt.sdk.proposal import Proposal
 
 _RECENT_S = 48 * HOUR_S
 _LONGEST_NAME = 24
@@ -65,17 +64,6 @@ class Options:
     """The file that the function was loaded from, if a copy of it is to be kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A submission that has not been made: what would happen to it."""
-
-    job: Job
-    world: World
-    snapshot: Snapshot
-    plan: Plan
-    grid: Grid
-
-
 class Client:
     """Jobs of one state folder."""
 
@@ -101,14 +89,13 @@ class Client:
         """Make a submission durable and wake the supervisor; the job's identifier is returned.
 
         Raises:
-            Refused: it cannot be done in time, or not where it is allowed to be; nothing is left behind.
-            UsageError: something in it cannot be understood.
+            Refused: it cannot be done in time, or not where it is allowed to be, or a budget is used up;
+                nothing is left behind.
+            UsageError: something in it, or in the budgets in force, cannot be understood.
         """
-        from tidewatt.policy import admission  # noqa: PLC0415 - numpy is slow to load, and commands that only look need none
-
         with wiring.submitting(self.home):
             proposal = self.propose(handle, arguments, options)
-            admission.check(proposal.snapshot, proposal.job.id)
+            self.check(proposal)
             self._keep(proposal, handle.body, arguments, options.source)
         self.wake()
         return proposal.job.id
@@ -147,6 +134,20 @@ class Client:
         observer = wiring.observer_at(self.store, grid, world, supervised=bool(open_jobs))
         snapshot = observer.snapshot([*open_jobs, job])
         return Proposal(job, world, snapshot, settings.policy()(snapshot), grid)
+
+    def check(self, proposal: Proposal) -> None:
+        """Refuse what cannot be done, and what there is no budget for.
+
+        Raises:
+            Refused: it cannot be done in time, or not where it is allowed to be, or a budget is used up.
+            UsageError: the budgets in force cannot be read.
+        """
+        from tidewatt.policy import admission  # noqa: PLC0415 - numpy is slow to load, and commands that only look need none
+        from tidewatt.sdk import affording  # noqa: PLC0415 - the same
+
+        budgets = settings.budgets(self.home.path)()
+        admission.check(proposal.snapshot, proposal.job.id)
+        affording.check(self.store, budgets, proposal)
 
     def wake(self) -> bool:
         """See that somebody is at work if there is anything to do; True if nobody was."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from tidewatt.control.foresight import Prospect, by
 from tidewatt.control.loop import Loop, Parts
 from tidewatt.control.observe import Observer
+from tidewatt.control.spending import InForce
+from tidewatt.domain.budget import Budgets
 from tidewatt.domain.function import Payload
 from tidewatt.domain.job import Job, Submission
 from tidewatt.domain.site import Site
@@ -41,6 +43,8 @@ class Manner:
 
     prospect: Prospect | None = None
     metered: bool = True
+    budgets: InForce = Budgets
+    """Those in force; admission knows nothing of them."""
 
 
 AS_LIVE = Manner()
@@ -81,6 +85,7 @@ class SimulatedWorld:
                 world=None,
                 sample_every_s=HOUR_S,
                 folder=Path(),
+                budgets=manner.budgets,
             ),
             policy,
         )

@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterable
 
 from tidewatt.domain.ledger import Phase
+from tidewatt.domain.month import month_of
 from tidewatt.domain.units import JOULES_PER_KWH
 from tidewatt.errors import UsageError
 from tidewatt.report.contents import Receipt
 from tidewatt.report.exports import parts
 from tidewatt.report.figures import iso
-from tidewatt.report.period import Charge, month_of
+from tidewatt.report.period import Charge
 
 COLUMNS: tuple[str, ...] = (
     "BilledCost",

@@ -13,7 +13,7 @@ from tidewatt.domain.plan import Assignment
 from tidewatt.domain.signal import Signal
 from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.policy.start import expected_hours
-from tidewatt.sdk.client import Proposal
+from tidewatt.sdk.proposal import Proposal
 
 _METER = Estimate(1.0, MAX_W_PER_CPU.low / MAX_W_PER_CPU.value, MAX_W_PER_CPU.high / MAX_W_PER_CPU.value)
 """What a modelled watt of a busy processor may really be."""
@@ -62,15 +62,25 @@ def expect(proposal: Proposal) -> Expectation:
     """
     snapshot, speed = proposal.snapshot, proposal.world.speed
     job = next(view for view in snapshot.jobs if view.id == proposal.job.id)
-    signals = {forecast.zone: expected_hours(forecast) for forecast in snapshot.forecasts}
-    assignments = proposal.plan.of(job.id)
+    planned = planned_course(proposal, job)
     if job.remaining is None:
-        return Expectation(_course(assignments, job, snapshot, signals, speed, None), None, None)
-    planned = _course(assignments, job, snapshot, signals, speed, job.remaining.expected_s)
+        return Expectation(planned, None, None)
+    signals = _signals(snapshot)
     home = next((s.name for s in snapshot.sites if s.zone == job.home_zone), snapshot.sites[0].name)
     at_once = Assignment(job.id, home, job.least, snapshot.now, float("inf"))
     now = _course([at_once], job, snapshot, signals, speed, job.remaining.expected_s)
     return Expectation(planned, now, saving(planned.priced, planned.machine_s, _as_other(now, job)))
+
+
+def planned_course(proposal: Proposal, job: JobView) -> Course:
+    """What a job would do by the plan of a proposal that it is in, as far as its length is known."""
+    snapshot, speed = proposal.snapshot, proposal.world.speed
+    work_s = None if job.remaining is None else job.remaining.expected_s
+    return _course(proposal.plan.of(job.id), job, snapshot, _signals(snapshot), speed, work_s)
+
+
+def _signals(snapshot: Snapshot) -> dict[str, Signal]:
+    return {forecast.zone: expected_hours(forecast) for forecast in snapshot.forecasts}
 
 
 def _course(
