@@ -231,11 +231,15 @@ def _fill(home: Path, name: str, at: float, readings: int) -> None:
             span = range(first, min(first + 10_000, readings))
             made = [reading(rng, at + 1e-6 * number) for number in span]
             ids = [10**9 + number for number in span]
-            values = [{**rows.reading_values(read), "id": id_} for read, id_ in zip(made, ids, strict=True)]
+            values = [
+                {**dict(zip(rows.READING, rows.reading_row(read), strict=True)), "id": id_}
+                for read, id_ in zip(made, ids, strict=True)
+            ]
             connection.execute(insert(tables.readings), values)
             shares = [
-                rows.allocation_values(allocate(read, [_whole(name)])[0], id_)
+                dict(zip(rows.ALLOCATION, row, strict=True))
                 for read, id_ in zip(made, ids, strict=True)
+                for row in [rows.allocation_row(allocate(read, [_whole(name)])[0], id_)]
             ]
             connection.execute(insert(tables.allocations), shares)
     engine.dispose()

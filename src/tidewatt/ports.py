@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tidewatt.domain.function import FunctionSpec, Payload
 from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry, Phase
+from tidewatt.domain.ledger import Allocation, Charge, EnergyReading, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
@@ -145,7 +145,10 @@ EngineEvent = Started | Progressed | Checkpointed | Exited | Rung
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerUsage:
-    """Processor seconds that an attempt has used so far, by phase; ``cpus`` are those held for it now."""
+    """Processor seconds that an attempt has used so far, by phase; ``cpus`` are those held for it now.
+
+    ``processes`` are the numbers of its workers, by which meters of other devices know it.
+    """
 
     job_id: str
     token: int
@@ -154,6 +157,7 @@ class WorkerUsage:
     cpus: int
     phase: Phase
     cpu_s: dict[Phase, float]
+    processes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +318,10 @@ class Store(Protocol):
 
     def record_energy(self, reading: EnergyReading, allocations: Sequence[Allocation]) -> None:
         """Save a reading and its allocations in one transaction; refuse them unless they sum to it."""
+        ...
+
+    def record_energies(self, charges: Sequence[Charge]) -> None:
+        """Save several at once, all or none."""
         ...
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:

@@ -1,9 +1,11 @@
 """The record of energy: readings, the accounts that they are allocated to, and what they led to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tidewatt.domain.estimate import Estimate, Tier
+from tidewatt.errors import TidewattError
 
 
 class Holder(StrEnum):
@@ -97,6 +99,23 @@ class Allocation:
     zone: str = ""
     workers: int = 0
     token: int = 0
+
+
+Charge = tuple[EnergyReading, Sequence[Allocation]]
+"""A reading and all that was made of it."""
+
+
+def check_sum(reading: EnergyReading, allocations: Sequence[Allocation]) -> None:
+    """Refuse allocations that do not sum to their reading.
+
+    Raises:
+        TidewattError: they differ from it, be it by a microjoule.
+    """
+    allocated_uj = sum(allocation.energy_uj for allocation in allocations)
+    if allocated_uj != reading.energy_uj:
+        raise TidewattError(
+            f"allocations of {allocated_uj} µJ", f"{reading.energy_uj} µJ, all that {reading.meter} read"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from tidewatt.adapters.stores.migrations import migrate
 from tidewatt.adapters.stores.moves import CHANGEABLE, fence, save_event, transition, unknown_job
 from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
 from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry
+from tidewatt.domain.ledger import Allocation, Charge, EnergyReading, LedgerEntry, check_sum
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
@@ -34,6 +34,8 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._add_reading = database.insertion(tables.readings, rows.READING, returning="id")
+        self._add_allocation = database.insertion(tables.allocations, rows.ALLOCATION)
 
     @classmethod
     def open(cls, url: str) -> "SqlStore":
@@ -306,17 +308,24 @@ class SqlStore:
         Raises:
             TidewattError: the allocations do not sum to the reading, in microjoules.
         """
-        allocated_uj = sum(allocation.energy_uj for allocation in allocations)
-        if allocated_uj != reading.energy_uj:
-            raise TidewattError(
-                f"allocations of {allocated_uj} µJ", f"{reading.energy_uj} µJ, all that {reading.meter} read"
-            )
+        self.record_energies([(reading, allocations)])
+
+    def record_energies(self, charges: Sequence[Charge]) -> None:
+        """Save readings, each with its allocations, in one transaction.
+
+        Raises:
+            TidewattError: the allocations of one do not sum to it, in microjoules; none is saved.
+        """
+        for charge in charges:
+            check_sum(*charge)
         with self._database.writing(durable=False) as connection:
-            statement = insert(tables.readings).values(rows.reading_values(reading))
-            reading_id: int = connection.execute(statement.returning(tables.readings.c.id)).scalar_one()
-            shares = [rows.allocation_values(allocation, reading_id) for allocation in allocations]
+            shares: list[tuple[object, ...]] = []
+            for reading, allocations in charges:
+                values = rows.reading_row(reading)
+                reading_id: int = connection.exec_driver_sql(self._add_reading, values).scalar_one()
+                shares += [rows.allocation_row(allocation, reading_id) for allocation in allocations]
             if shares:
-                connection.execute(insert(tables.allocations), shares)
+                connection.exec_driver_sql(self._add_allocation, shares)
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
         """Entries of one job, or all of the node, in the order recorded."""
