@@ -23,6 +23,7 @@ from tidewatt.accounting.factors import (
     SERVER_LIFESPAN,
     SERVER_PROCESSORS,
 )
+from tidewatt.adapters import cgroup
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
 from tidewatt.adapters.stores.sql import SqlStore
@@ -192,9 +193,16 @@ def prospect_on(grid: Grid) -> "Prospect":
     )
 
 
-def sites_of(world: World | None) -> tuple[Site, ...]:
+def processors() -> int:
+    """How many processors workers can keep busy: those that we may run on, or the time we are granted."""
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limited = cgroup.limit()
+    return seen if limited is None else min(seen, limited.whole_cpus)
+
+
+def sites_of(world: World | None, cpus: int | None = None) -> tuple[Site, ...]:
     """This machine, once for each zone that it stands in or, in a replay, stands in for."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = processors() if cpus is None else cpus
     return tuple(site(f"local-{zone.lower()}", zone, cpus) for zone in (world.zones if world else ()))
 
 
@@ -344,6 +352,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
 
     store = open_store(home)
+    cpus = processors()
     bell = Bell(home.socket)
     engine = LocalEngine(_TRAINER)
     engine.listen(bell.fileno(), bell.visit)
@@ -358,7 +367,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
                 meter=best_meter(),
                 clock=clock_of(world),
                 feed=bell,
-                sites=lambda: sites_of(store.world()),
+                sites=lambda: sites_of(store.world(), cpus),
                 prospect=prospect_on(grid),
                 world=world,
                 folder=home.jobs,

@@ -11,7 +11,6 @@ from rich.text import Text
 from tidewatt import wiring
 from tidewatt.cli import words
 from tidewatt.domain.estimate import Tier
-from tidewatt.domain.world import World
 
 _SIGNS = {"ok": ("✓", "#2ea060"), "missing": ("·", "dim"), "problem": ("✗", "#ce4c3e")}
 _EXTRAS = (
@@ -51,7 +50,7 @@ def _software() -> list[tuple[str, str, str]]:
 
 
 def _machine() -> list[tuple[str, str, str]]:
-    cpus = wiring.sites_of(World(zones=("here",)))[0].cpus
+    cpus = wiring.processors()
     zone = os.environ.get("TIDEWATT_ZONE")
     forks = hasattr(os, "fork")
     return [

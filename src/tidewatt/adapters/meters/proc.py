@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psutil
 
+from tidewatt.adapters.cgroup import Limit
+from tidewatt.errors import TidewattError
 from tidewatt.ports import Clock
 
 _BUSY_COLUMNS = (1, 2, 3, 6, 7)
@@ -38,16 +40,24 @@ class Processors:
     """A set of processors of this node, whose use by all programs can be read.
 
     ``visible`` are their numbers, None for all. Without ``stat`` (macOS, Windows) psutil answers for all of
-    them. A container with a quota but without processors of its own sees those of the whole host.
+    them. A container that is granted the time of fewer processors than it sees (``limit``) has as many as
+    it is granted, and what its own programs used counts, not those of the whole host.
     """
 
     stat: Path = Path("/proc/stat")
     visible: frozenset[int] | None = field(default_factory=visible_cpus)
+    limit: Limit | None = None
 
     def look(self, clock: Clock) -> Moment:
-        """The times of ``clock`` together with what the processors have done until now."""
+        """The times of ``clock`` together with what the processors have done until now.
+
+        Raises:
+            TidewattError: what was used of the limit cannot be read any more.
+        """
         at, wall = clock.now(), clock.wall()
         busy_cpu_s, cpus = self._from_stat() if self.stat.exists() else _from_psutil()
+        if self.limit is not None and self.limit.whole_cpus < cpus:
+            return Moment(at, wall, _granted_s(self.limit), self.limit.whole_cpus)
         return Moment(at, wall, busy_cpu_s, cpus)
 
     def _from_stat(self) -> tuple[float, int]:
@@ -61,6 +71,13 @@ class Processors:
                 ticks += sum(int(columns[index]) for index in _BUSY_COLUMNS)
                 cpus += 1
         return ticks / os.sysconf("SC_CLK_TCK"), cpus
+
+
+def _granted_s(limit: Limit) -> float:
+    used_s = limit.used_s()
+    if used_s is None:
+        raise TidewattError(f"{limit.counter}, which cannot be read any more", "the count of our own group")
+    return used_s
 
 
 def _from_psutil() -> tuple[float, int]:
