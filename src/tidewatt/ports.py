@@ -56,7 +56,7 @@ class Grid(Protocol):
 
 
 class Meter(Protocol):
-    """What the node draws."""
+    """What the node draws, but for devices that have meters of their own."""
 
     @property
     def name(self) -> str:
@@ -65,6 +65,38 @@ class Meter(Protocol):
 
     def read(self, clock: Clock) -> EnergyReading | None:
         """The energy since the call before; None on the first call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceUse:
+    """What one process used and held of a device over an interval, in seconds times parts of the device.
+
+    ``ancestry`` are its number, that of the process which started it, and so on up.
+    """
+
+    ancestry: tuple[int, ...]
+    busy_s: float
+    held_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceReading:
+    """What one device beside the processors drew, who used it, and in words what is wrong with that."""
+
+    reading: EnergyReading
+    uses: tuple[DeviceUse, ...]
+    note: str = ""
+
+
+class DeviceMeter(Protocol):
+    """What devices beside the processors draw: GPUs."""
+
+    def read(self, over: EnergyReading | None) -> Sequence[DeviceReading]:
+        """The energy of each device since the call before, which is the interval of a reading of the node.
+
+        The first call takes no reading and tells none.
+        """
         ...
 
 

@@ -90,10 +90,10 @@ def test_no_share_is_wrong_by_a_microjoule(reading: EnergyReading, usages: list[
     static = min(reading.static_uj, reading.energy_uj)
     held, used = [u.reserved_cpu_s for u in usages], [u.cpu_s for u in usages]
     node, busy = reading.cpus * Fraction(reading.wall_s), Fraction(reading.busy_cpu_s)
-    for usage, given in zip(usages, allocate(reading, usages), strict=False):
+    for usage, got in zip(usages, allocate(reading, usages), strict=False):
         exact = static * share(usage.reserved_cpu_s, node, held)
         exact += (reading.energy_uj - static) * share(usage.cpu_s, busy, used)
-        assert abs(given.energy_uj - exact) < 1
+        assert abs(got.energy_uj - exact) < 1
 
 
 @given(readings(), USAGES, st.integers(0, 7))

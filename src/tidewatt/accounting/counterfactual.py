@@ -98,7 +98,7 @@ def counterfactual(
         start_at=start_at,
         end_at=end_at,
         wall_s=wall_s,
-        machine_s=wall_s * workers * job.function.cpus / entries[0].reading.cpus,
+        machine_s=wall_s * workers * job.function.cpus / max(e.reading.cpus for e in entries),
         zone=zone,
         workers=workers,
         energy_j=(cold.energy_j + work.energy_j) * meter,

@@ -52,13 +52,18 @@ def as_result(shown: object) -> dict[str, object] | None:
     return {"result": shown}
 
 
+def _interval(entry: LedgerEntry) -> tuple[float, float]:
+    """What readings of the processors and of devices, taken at once, have in common."""
+    return entry.reading.start_at, entry.reading.end_at
+
+
 def node_uj(ledger: Sequence[LedgerEntry], job_id: str, start_at: float, end_at: float) -> dict[Holder, int]:
     """What each kind of account received from the readings of a job's time, microjoules.
 
     The ledger is in the order recorded. Instants alone do not tell a job's time, since two replays may
     pass through the same hours; so it is the readings around the job's own, as far as they overlap.
     """
-    readings = [list(entries) for _, entries in groupby(ledger, key=lambda e: e.reading)]
+    readings = [list(entries) for _, entries in groupby(ledger, key=_interval)]
     mine = [
         i for i, entries in enumerate(readings) if any(e.allocation.account.job_id == job_id for e in entries)
     ]

@@ -1,16 +1,40 @@
 """Charging: what the node drew since the last look, divided among those who used it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from tidewatt.accounting import stall
 from tidewatt.accounting.allocate import allocate
+from tidewatt.control.devices import charged, owned
 from tidewatt.control.observe import Sites
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import PLATFORM, POOL, Account, Allocation, EnergyReading, Holder, Phase, Usage
+from tidewatt.domain.ledger import (
+    PLATFORM,
+    POOL,
+    Account,
+    Allocation,
+    Charge,
+    EnergyReading,
+    Holder,
+    Phase,
+    Usage,
+)
 from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES
+from tidewatt.errors import TidewattError
 from tidewatt.policy.stuck import Pulse, feel
-from tidewatt.ports import Clock, Engine, EngineUsage, Meter, Store, WorkerUsage
+from tidewatt.ports import (
+    Clock,
+    DeviceMeter,
+    DeviceReading,
+    Engine,
+    EngineUsage,
+    Meter,
+    Store,
+    WorkerUsage,
+)
+
+SAVE_EVERY_S = 10.0
+"""Real seconds of readings that may wait to be saved together, and be lost if the supervisor is killed."""
 
 
 @dataclass(slots=True)
@@ -43,6 +67,7 @@ class Metering:
         clock: Clock,
         sites: Sites,
         stall_share: float = stall.SHARE,
+        devices: DeviceMeter | None = None,
     ) -> None:
         self._stall_share = stall_share
         self._store = store
@@ -53,11 +78,19 @@ class Metering:
         self._before = _Before()
         self._spent: dict[str, Spent] = {}
         self._pulses: dict[tuple[str, int], Pulse] = {}
+        self._devices = devices
+        self._unsaved: list[Charge] = []
+        self._unsaved_s = 0.0
+        self._usual = "" if meter is None else meter.name
+        """Readings by another name are worth a note."""
+        self._noted: set[tuple[str, str]] = set()
 
     def begin(self, open_jobs: Sequence[Job]) -> None:
         """Start the first interval, and take up the totals of jobs that were begun earlier."""
         if self._meter is not None:
             self._meter.read(self._clock)
+        if self._devices is not None:
+            self._devices.read(None)
         for job in open_jobs:
             for entry in self._store.ledger(job.id):
                 middle = (entry.reading.start_at + entry.reading.end_at) / 2
@@ -75,22 +108,72 @@ class Metering:
         pulse = self._pulses.get((job_id, token))
         return pulse.still_s if pulse else 0.0
 
-    def sample(self, intensities: dict[str, float | None]) -> None:
+    def sample(self, intensities: dict[str, float | None], *, save: bool = True) -> None:
         """Charge the interval since the last call.
 
         Args:
             intensities: present intensity by zone, for the running totals; receipts price exactly.
+            save: whether all that was charged is to be saved now; otherwise a few seconds of it may wait,
+                since a transaction costs more than what is written in it.
         """
         usage = self._engine.usage()
         self._feel(usage)
-        reading = None if self._meter is None else self._meter.read(self._clock)
-        if reading is None:
-            return
-        allocations = allocate(reading, self._usages(usage, reading))
-        self._store.record_energy(reading, allocations)
-        for allocation in allocations:
-            if allocation.account.holder is Holder.JOB:
-                self._add(allocation, intensities.get(allocation.zone))
+        reading = self._read(usage)
+        if reading is not None:
+            self._unsaved_s += reading.wall_s
+            for charge in self._charges(usage, reading):
+                self._unsaved.append(charge)
+                for allocation in charge[1]:
+                    if allocation.account.holder is Holder.JOB:
+                        self._add(allocation, intensities.get(allocation.zone))
+        if save or self._unsaved_s >= SAVE_EVERY_S:
+            self.save()
+
+    def _read(self, usage: EngineUsage) -> EnergyReading | None:
+        """What the meter says; one that fails ends no job, and what it leaves out is told as missing."""
+        try:
+            return None if self._meter is None else self._meter.read(self._clock)
+        except TidewattError as error:
+            self._note(usage, [f"energy cannot be read, and is missing from here on: {error}"])
+            return None
+
+    def save(self) -> None:
+        """Save all that was charged and waits."""
+        unsaved, self._unsaved, self._unsaved_s = self._unsaved, [], 0.0
+        if unsaved:
+            self._store.record_energies(unsaved)
+
+    def _charges(self, usage: EngineUsage, reading: EnergyReading) -> list[Charge]:
+        devices = () if self._devices is None else self._devices.read(reading)
+        owners = [owned(device.uses, usage.attempts) for device in devices]
+        working = {
+            attempt
+            for owner in owners
+            for attempt, use in owner.items()
+            if use.busy_s > self._stall_share * use.held_s
+        }
+        usages = self._usages(usage, reading, working)
+        phases = {(u.account.job_id, u.token): u.phase for u in usages if u.phase is Phase.STALLED}
+        self._tell(usage, reading, devices)
+        return [
+            (reading, allocate(reading, usages)),
+            *(charged(device, usage.attempts, phases) for device in devices),
+        ]
+
+    def _tell(self, usage: EngineUsage, reading: EnergyReading, devices: Sequence[DeviceReading]) -> None:
+        """Note with each job under way, once, what is unusual about how its energy is read."""
+        said = [f"{device.reading.meter}: {device.note}" for device in devices if device.note]
+        if reading.meter != self._usual:
+            said.append(f"energy is now read by {reading.meter} (tier {int(reading.tier)})")
+        self._note(usage, said)
+
+    def _note(self, usage: EngineUsage, said: Sequence[str]) -> None:
+        for attempt in usage.attempts if said else ():
+            for words in said:
+                if (attempt.job_id, words) not in self._noted:
+                    self._noted.add((attempt.job_id, words))
+                    at, wall = self._clock.now(), self._clock.wall()
+                    self._store.note(attempt.job_id, at=at, wall=wall, detail=words)
 
     def _feel(self, usage: EngineUsage) -> None:
         """Look after every attempt that has made its first step; before it, loading may take any time."""
@@ -112,7 +195,9 @@ class Metering:
             facility_j = energy_j * next((s.pue for s in self._sites() if s.zone == allocation.zone), 1.0)
             spent.carbon_g = (spent.carbon_g or 0.0) + facility_j / JOULES_PER_KWH * intensity
 
-    def _usages(self, usage: EngineUsage, reading: EnergyReading) -> list[Usage]:
+    def _usages(
+        self, usage: EngineUsage, reading: EnergyReading, working: Collection[tuple[str, int]]
+    ) -> list[Usage]:
         before, self._before = (
             self._before,
             _Before(pool_cpu_s=usage.pool_cpu_s, platform_cpu_s=usage.platform_cpu_s),
@@ -120,7 +205,11 @@ class Metering:
         usages: list[Usage] = []
         for attempt in usage.attempts:
             key = (attempt.job_id, attempt.token)
-            usages.extend(self._phases(attempt, before.attempts.get(key, {}), reading.wall_s))
+            spent = _spent(attempt, before.attempts.get(key, {}))
+            if key not in working:
+                held_s = attempt.cpus * reading.wall_s
+                spent = stall.told_apart(spent, attempt.phase, held_s, reading.wall_s, self._stall_share)
+            usages.extend(_split(attempt, spent, reading.wall_s))
             self._before.attempts[key] = attempt.cpu_s
         pool_s = max(0.0, usage.pool_cpu_s - before.pool_cpu_s)
         platform_s = max(0.0, usage.platform_cpu_s - before.platform_cpu_s)
@@ -128,15 +217,15 @@ class Metering:
         usages.append(Usage(account=PLATFORM, phase=Phase.NONE, cpu_s=platform_s))
         return usages
 
-    def _phases(self, attempt: WorkerUsage, before: dict[Phase, float], wall_s: float) -> list[Usage]:
-        """One usage for each phase in which the attempt computed; its reservation is split alike."""
-        spent = {phase: max(0.0, cpu_s - before.get(phase, 0.0)) for phase, cpu_s in attempt.cpu_s.items()}
-        spent = {phase: cpu_s for phase, cpu_s in spent.items() if cpu_s > 0} or {attempt.phase: 0.0}
-        spent = stall.told_apart(spent, attempt.phase, attempt.cpus * wall_s, wall_s, self._stall_share)
-        return _split(attempt, spent, wall_s)
+
+def _spent(attempt: WorkerUsage, before: dict[Phase, float]) -> dict[Phase, float]:
+    """Processor seconds since the last look, by phase in which the attempt computed or, if in none, is."""
+    spent = {phase: max(0.0, cpu_s - before.get(phase, 0.0)) for phase, cpu_s in attempt.cpu_s.items()}
+    return {phase: cpu_s for phase, cpu_s in spent.items() if cpu_s > 0} or {attempt.phase: 0.0}
 
 
 def _split(attempt: WorkerUsage, spent: dict[Phase, float], wall_s: float) -> list[Usage]:
+    """One usage for each phase; the reservation is split as the processor time is."""
     total = sum(spent.values())
     return [
         Usage(

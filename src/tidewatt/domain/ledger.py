@@ -56,7 +56,8 @@ class EnergyReading:
     ``start_at`` and ``end_at`` are instants of the world's clock, which a replay runs faster than the
     real one; ``wall_s`` is the real length of the interval. Energies are integer microjoules.
     ``static_uj`` is the part drawn whether or not anything computes; the rest is dynamic. ``busy_cpu_s``
-    are the processor seconds that all programs of the node used, out of ``cpus`` processors.
+    are the processor seconds that all programs of the node used, out of ``cpus`` processors; of a GPU they
+    are the seconds in which its parts computed, and ``cpus`` is the number of its parts.
     """
 
     meter: str
