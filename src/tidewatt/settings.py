@@ -1,6 +1,7 @@
 """What the environment says of how to plan, and where this machine is."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidewatt.accounting.stall import SHARE
@@ -72,6 +73,18 @@ def stall_share() -> float:
     if not 0 <= share <= 1:
         raise UsageError(f"TIDEWATT_STALL_SHARE={text}", "a share from 0 to 1, such as 0.05")
     return share
+
+
+def meter_log() -> Path | None:
+    """The log of a power meter that ``$TIDEWATT_METER_LOG`` names to be played, if it does.
+
+    Raises:
+        UsageError: it is not given whole; whoever reads it may stand in another folder.
+    """
+    named = os.environ.get("TIDEWATT_METER_LOG")
+    if named and not Path(named).is_absolute():
+        raise UsageError(f"TIDEWATT_METER_LOG={named}", "a whole path", f"set it to {Path(named).absolute()}")
+    return Path(named) if named else None
 
 
 def zone() -> str | None:

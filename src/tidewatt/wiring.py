@@ -83,6 +83,11 @@ class Home:
         return self.path / "submit.lock"
 
     @property
+    def calibrations(self) -> Path:
+        """What this machine was found to draw, one file for each time that it was measured."""
+        return self.path / "calibrations"
+
+    @property
     def log(self) -> Path:
         """What supervisor and zygote have to say when something goes wrong."""
         return self.path / "supervisor.log"
@@ -193,16 +198,9 @@ def prospect_on(grid: Grid) -> "Prospect":
     )
 
 
-def processors() -> int:
-    """How many processors workers can keep busy: those that we may run on, or the time we are granted."""
-    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limited = cgroup.limit()
-    return seen if limited is None else min(seen, limited.whole_cpus)
-
-
 def sites_of(world: World | None, cpus: int | None = None) -> tuple[Site, ...]:
     """This machine, once for each zone that it stands in or, in a replay, stands in for."""
-    cpus = processors() if cpus is None else cpus
+    cpus = cgroup.processors() if cpus is None else cpus
     return tuple(site(f"local-{zone.lower()}", zone, cpus) for zone in (world.zones if world else ()))
 
 
@@ -348,23 +346,23 @@ def _hold(lock: TextIO) -> bool:
 def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
-    from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
+    from tidewatt.adapters.meters.detect import at_hand  # noqa: PLC0415 - the same
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
 
-    store = open_store(home)
-    cpus = processors()
+    store, cpus = open_store(home), cgroup.processors()
     bell = Bell(home.socket)
     engine = LocalEngine(_TRAINER)
     engine.listen(bell.fileno(), bell.visit)
     try:
         world = store.world()
         grid = open_grid(world.carbon_file if world else "", forgiving=True)
-        loop = Loop(
-            Parts(
+        with at_hand(home.calibrations, settings.meter_log()) as (meter, devices):
+            parts = Parts(
                 store=store,
                 engine=engine,
                 grid=grid,
-                meter=best_meter(),
+                meter=meter,
+                devices=devices,
                 clock=clock_of(world),
                 feed=bell,
                 sites=lambda: sites_of(store.world(), cpus),
@@ -373,13 +371,12 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
                 folder=home.jobs,
                 stall_share=settings.stall_share(),
                 stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
-            ),
-            settings.policy(),
-        )
-        if ready >= 0:
-            os.write(ready, _READY)
-            os.close(ready)
-        loop.run(linger_s)
+            )
+            loop = Loop(parts, settings.policy())
+            if ready >= 0:
+                os.write(ready, _READY)
+                os.close(ready)
+            loop.run(linger_s)
     finally:
         bell.close()
         engine.close()
@@ -393,8 +390,8 @@ def any_work(store: Store) -> bool:
     return not all(job.at_rest for job in store.jobs(open_only=True))
 
 
-def meters() -> "list[MeterFinding]":
+def meters(home: Home) -> "list[MeterFinding]":
     """All meters that there are for a node, best first, with why this one has them or not."""
-    from tidewatt.adapters.meters.detect import survey  # noqa: PLC0415 - the same
+    from tidewatt.adapters.meters.detect import surveyed  # noqa: PLC0415 - the same
 
-    return survey()
+    return surveyed(home.calibrations, settings.meter_log())

@@ -197,9 +197,8 @@ def test_time_of_children_that_live_is_counted(grouped: bool, request: pytest.Fi
     times.close()
 
 
-def test_more_workers_than_files_are_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidewatt.adapters.engines.times._MOST_KEPT", 0)
-    times = Times()
+def test_more_workers_than_files_are_still_counted() -> None:
+    times = Times(keep=0)
     times.watch(os.getpid())
 
     used = times.used_s(os.getpid())

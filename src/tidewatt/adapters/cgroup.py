@@ -49,6 +49,13 @@ def limit(root: Path = ROOT, membership: Path = MEMBERSHIP) -> Limit | None:
     return min(found, key=lambda one: one.cpus, default=None)
 
 
+def processors() -> int:
+    """How many processors workers can keep busy: those that we may run on, or the time we are granted."""
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limited = limit()
+    return seen if limited is None else min(seen, limited.whole_cpus)
+
+
 def _limits_of_second(root: Path, membership: Path) -> Iterator[Limit]:
     for group in _lineage(_mount_of_second(root), _paths(membership).get("")):
         with suppress(OSError, ValueError):

@@ -36,13 +36,14 @@ class Times:
     tree used that ends while /proc is read is missed until the next time, and never counted twice.
     """
 
-    def __init__(self, groups: Groups | None = None) -> None:
+    def __init__(self, groups: Groups | None = None, keep: int = _MOST_KEPT) -> None:
         self._groups = groups
+        self._keep = keep
         self._watched: dict[int, _Watched] = {}
 
     def watch(self, pid: int) -> None:
         """Keep files open for a worker, until it is let go."""
-        if pid in self._watched or len(self._watched) >= _MOST_KEPT:
+        if pid in self._watched or len(self._watched) >= self._keep:
             return
         with suppress(OSError):  # it is gone, or this system has no such files: it is asked for by number
             stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
