@@ -13,18 +13,21 @@ from threading import Event
 import pytest
 from tests.integration.shells import SOON, Shell
 from tests.unit.pynvml_like import Board, Pynvml
+from typing_extensions import override
 
 from tidewatt.adapters.clocks.real import RealClock
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.adapters.meters.model import ModelMeter, PowerModel
 from tidewatt.adapters.meters.nvml import NvmlMeter
 from tidewatt.adapters.meters.powercap import PowercapMeter
+from tidewatt.adapters.stores.memory import MemoryStore
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.control.metering import Metering
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import FunctionSpec, Payload
+from tidewatt.domain.job import Submission
 from tidewatt.domain.ledger import EnergyReading, Holder, Phase
-from tidewatt.ports import Exited, Order
+from tidewatt.ports import Exited, Order, Started
 from tidewatt.runtime import payload
 from tidewatt.runtime.child import children
 from tidewatt.sdk.client import Client, Options
@@ -195,6 +198,58 @@ def test_energy_of_a_gpu_goes_to_the_job_whose_child_computes_on_it(
     assert Phase.STALLED not in {entry.allocation.phase for entry in store.ledger("one")}
     assert metering.spent("one").energy_j > 225
     store.close()
+
+
+class MovedClock(RealClock):
+    """The real clock, which somebody sets."""
+
+    moved_s = 0.0
+
+    @override
+    def now(self) -> float:
+        return super().now() + self.moved_s
+
+
+def test_what_is_odd_about_a_reading_is_noted_once_and_its_figures_hold(
+    engine: LocalEngine, tmp_path: Path
+) -> None:
+    source = tmp_path / "job.py"
+    source.write_text(WAITS)
+    path, handle = load(str(source))
+    payload.save(tmp_path, path, handle.body, {"gate": str(tmp_path / "gate")})
+    code = payload.describe(path, handle.body, handle.spec.name)
+    board, clock, store = Board(power_mw=None), MovedClock(), MemoryStore()
+    store.submit(
+        Submission(
+            id="one",
+            function=handle.spec,
+            payload=code,
+            arguments={},
+            submitted_at=clock.now(),
+            submitted_wall=clock.wall(),
+            deadline_at=None,
+            home_zone="DE",
+        )
+    )
+    devices = NvmlMeter(Pynvml([board]))
+    metering = Metering(store, engine, ModelMeter(PowerModel()), clock, lambda: (), devices=devices)
+    engine.start(order(tmp_path, handle.spec, code))
+    metering.begin([])
+    until(lambda: any(isinstance(event, Started) for event in engine.wait(0.1)))
+    clock.moved_s = 7200.0
+    board.lost = True
+    for _ in range(3):
+        Event().wait(0.02)
+        metering.sample({})
+    (tmp_path / "gate").touch()
+    until(lambda: any(isinstance(event, Exited) for event in engine.wait(0.1)))
+
+    notes = [event.detail for event in store.events("one") if event.before == event.after]
+    assert [note for note in notes if "the clock was set forward by 2 h" in note]
+    assert len([note for note in notes if "cannot be read any more" in note]) == 1
+    of_node = {e.reading for e in store.ledger() if e.reading.meter == "cpu-time model"}
+    assert sum(reading.wall_s for reading in of_node) < SOON  # two hours did not pass, and cost nothing
+    assert sum(reading.end_at - reading.start_at for reading in of_node) > 7200
 
 
 def test_without_a_counter_calibrating_says_what_to_do_and_takes_figures(shell: Shell, add: str) -> None:

@@ -150,6 +150,19 @@ def test_a_group_that_shares_out_processors_is_left_alone(kernel: Kernel) -> Non
     groups.close()
 
 
+def test_version_1_counts_where_the_count_is_mounted_alone(kernel: Kernel) -> None:
+    kernel.at("2:cpuacct:/box\n1:cpu:/box")
+    kernel.first("box", -1, mount="cpuacct")
+    (kernel.root / "cpuacct" / "box" / "cpu.shares").write_text("1024\n")
+
+    assert Groups.below_own(kernel.root, kernel.membership) is None
+    (kernel.root / "cpuacct" / "box" / "cpu.shares").unlink()
+    groups = Groups.below_own(kernel.root, kernel.membership)
+    assert groups is not None
+    assert [p.parent.name for p in kernel.root.glob("**/tidewatt-*")] == ["box"]
+    groups.close()
+
+
 @pytest.fixture
 def groups() -> Iterator[Groups]:
     made = Groups.below_own()

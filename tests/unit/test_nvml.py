@@ -1,7 +1,9 @@
 """The meter of GPUs, on an object that answers as NVIDIA's library does, and on a real one where there is."""
 
+import inspect
 import os
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -209,3 +211,18 @@ def test_a_real_gpu_counts() -> None:
 
     assert devices
     assert all(0 < d.reading.energy_uj < d.reading.wall_s * 2000 * JOULE for d in devices)
+
+
+def test_the_real_library_has_every_name_that_is_asked_of_it() -> None:
+    real = pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
+    asked = [name for name in vars(Pynvml) if name.startswith("nvml")]
+
+    assert len(asked) > 10
+    assert [name for name in asked if not callable(getattr(real, name, None))] == []
+    for name in asked:
+        wanted = list(signature(getattr(Pynvml, name)).parameters)[1:]
+        told = list(signature(inspect.unwrap(getattr(real, name))).parameters.values())
+        needed = [one for one in told if one.default is one.empty]
+        assert len(needed) <= len(wanted) <= len(told), name
+    assert issubclass(real.NVMLError, Exception)
+    assert real.NVML_ERROR_NOT_FOUND in nvml._NO_SAMPLES  # noqa: SLF001 - a number of the library's

@@ -6,8 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidewatt.runtime.child import children
-
 ROOT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 _OURS = "tidewatt-"
@@ -163,19 +161,21 @@ class Groups:
 
 
 def _places(root: Path, membership: Path) -> Iterator[tuple[Path, str]]:
+    """Groups below which others count and do nothing else, each with the file that counts."""
     paths = _paths(membership)
     for place in _lineage(_mount_of_second(root), paths.get(""))[:1]:
         with suppress(OSError):
             if "cpu" not in (place / "cgroup.subtree_control").read_text(encoding="ascii").split():
                 yield place, "cpu.stat"
-    if paths.get("cpuacct") is not None and (root / "cpuacct").resolve() != (root / "cpu").resolve():
-        for place in _lineage(_mount_of_first(root, "cpuacct"), paths["cpuacct"])[:1]:
-            if not (place / "cpu.shares").exists():
-                yield place, "cpuacct.usage"
+    for place in _lineage(_mount_of_first(root, "cpuacct"), paths.get("cpuacct"))[:1]:
+        if not (place / "cpu.shares").exists():  # else it is mounted together with what shares out processors
+            yield place, "cpuacct.usage"
 
 
 def _move(pid: int, members: Path) -> None:
     """Move a process, then its children: what it starts once it has been moved is in the group already."""
+    from tidewatt.runtime.child import children  # noqa: PLC0415 - who only asks for a limit needs none of it
+
     members.write_text(str(pid), encoding="ascii")
     for child in children(pid):
         with suppress(OSError):  # it has ended

@@ -52,9 +52,20 @@ def as_result(shown: object) -> dict[str, object] | None:
     return {"result": shown}
 
 
-def _interval(entry: LedgerEntry) -> tuple[float, float]:
-    """What readings of the processors and of devices, taken at once, have in common."""
-    return entry.reading.start_at, entry.reading.end_at
+def _looks(ledger: Sequence[LedgerEntry]) -> list[list[LedgerEntry]]:
+    """Entries by look at the node: those of one reading, and of the devices that were read with it."""
+    looks: list[list[LedgerEntry]] = []
+    meters: set[str] = set()
+    for reading, entries in groupby(ledger, key=lambda e: e.reading):
+        last = looks[-1][0].reading if looks else None
+        together = last is not None and (last.start_at, last.end_at) == (reading.start_at, reading.end_at)
+        if together and reading.meter not in meters:
+            looks[-1] += entries
+        else:
+            looks.append(list(entries))
+            meters.clear()
+        meters.add(reading.meter)
+    return looks
 
 
 def node_uj(ledger: Sequence[LedgerEntry], job_id: str, start_at: float, end_at: float) -> dict[Holder, int]:
@@ -63,7 +74,7 @@ def node_uj(ledger: Sequence[LedgerEntry], job_id: str, start_at: float, end_at:
     The ledger is in the order recorded. Instants alone do not tell a job's time, since two replays may
     pass through the same hours; so it is the readings around the job's own, as far as they overlap.
     """
-    readings = [list(entries) for _, entries in groupby(ledger, key=_interval)]
+    readings = _looks(ledger)
     mine = [
         i for i, entries in enumerate(readings) if any(e.allocation.account.job_id == job_id for e in entries)
     ]

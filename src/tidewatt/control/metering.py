@@ -1,6 +1,7 @@
 """Charging: what the node drew since the last look, divided among those who used it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tidewatt.accounting import stall
@@ -19,7 +20,7 @@ from tidewatt.domain.ledger import (
     Phase,
     Usage,
 )
-from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES
+from tidewatt.domain.units import JOULES_PER_KWH, MICROJOULES, format_duration
 from tidewatt.errors import TidewattError
 from tidewatt.policy.stuck import Pulse, feel
 from tidewatt.ports import (
@@ -35,6 +36,8 @@ from tidewatt.ports import (
 
 SAVE_EVERY_S = 10.0
 """Real seconds of readings that may wait to be saved together, and be lost if the supervisor is killed."""
+_JUMP_S = 5.0
+"""Clocks that are kept in time are moved by less."""
 
 
 @dataclass(slots=True)
@@ -88,7 +91,8 @@ class Metering:
     def begin(self, open_jobs: Sequence[Job]) -> None:
         """Start the first interval, and take up the totals of jobs that were begun earlier."""
         if self._meter is not None:
-            self._meter.read(self._clock)
+            with suppress(TidewattError):  # the first reading will tell
+                self._meter.read(self._clock)
         if self._devices is not None:
             self._devices.read(None)
         for job in open_jobs:
@@ -134,7 +138,7 @@ class Metering:
         try:
             return None if self._meter is None else self._meter.read(self._clock)
         except TidewattError as error:
-            self._note(usage, [f"energy cannot be read, and is missing from here on: {error}"])
+            self._note(usage, {"missing": f"energy cannot be read, and is missing from here on: {error}"})
             return None
 
     def save(self) -> None:
@@ -162,16 +166,24 @@ class Metering:
 
     def _tell(self, usage: EngineUsage, reading: EnergyReading, devices: Sequence[DeviceReading]) -> None:
         """Note with each job under way, once, what is unusual about how its energy is read."""
-        said = [f"{device.reading.meter}: {device.note}" for device in devices if device.note]
+        said = {d.reading.meter: f"{d.reading.meter}: {d.note}" for d in devices if d.note}
         if reading.meter != self._usual:
-            said.append(f"energy is now read by {reading.meter} (tier {int(reading.tier)})")
+            said[reading.meter] = f"energy is now read by {reading.meter} (tier {int(reading.tier)})"
+        jump_s = (reading.end_at - reading.start_at) / self._clock.speed - reading.wall_s
+        if abs(jump_s) > _JUMP_S:
+            way = "forward" if jump_s > 0 else "back"
+            said[f"clock {jump_s:.0f}"] = (
+                f"the clock was set {way} by {format_duration(abs(jump_s))} while energy was read, which is "
+                "priced at the hours that it told"
+            )
         self._note(usage, said)
 
-    def _note(self, usage: EngineUsage, said: Sequence[str]) -> None:
+    def _note(self, usage: EngineUsage, said: Mapping[str, str]) -> None:
+        """Save words with each job, once for each of what they are about: figures in them may change."""
         for attempt in usage.attempts if said else ():
-            for words in said:
-                if (attempt.job_id, words) not in self._noted:
-                    self._noted.add((attempt.job_id, words))
+            for about, words in said.items():
+                if (attempt.job_id, about) not in self._noted:
+                    self._noted.add((attempt.job_id, about))
                     at, wall = self._clock.now(), self._clock.wall()
                     self._store.note(attempt.job_id, at=at, wall=wall, detail=words)
 

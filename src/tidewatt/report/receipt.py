@@ -256,6 +256,18 @@ def _used(factors: Factors, impacts: Impacts) -> tuple[Factor, ...]:
     return factors.by_id(frozenset(key for impact in shown if impact for key in impact.factors))
 
 
+def _modelled(entries: list[LedgerEntry]) -> list[str]:
+    """What to say of energy that no counter told."""
+    modelled = [e for e in entries if e.reading.tier >= Tier.MODEL]
+    if len(modelled) == len(entries):
+        text = "Energy is modelled from processor time, as this machine has no counter that we may read."
+        return [text] if modelled else []
+    total_uj = sum(e.allocation.energy_uj for e in entries)
+    share = sum(e.allocation.energy_uj for e in modelled) / total_uj if total_uj else 1.0
+    meters = ", ".join(sorted({e.reading.meter for e in modelled}))
+    return [f"{percent(share)} of the energy is modelled and not counted: by {meters}."] if modelled else []
+
+
 def _notes(
     record: Record, priced: Operational, other: Counterfactual | Unknown, hours: Iterable[Hour]
 ) -> tuple[str, ...]:
@@ -276,11 +288,7 @@ def _notes(
         )
     if any(hour.quality == Quality.MODELLED for hour in hours):
         notes.append("Carbon intensity comes from a model of the grid, not from measurement.")
-    tier = max((e.reading.tier for e in record.entries), default=Tier.COUNTER)
-    if tier >= Tier.MODEL:
-        notes.append(
-            "Energy is modelled from processor time, as this machine has no counter that we may read."
-        )
+    notes += _modelled(record.entries)
     if isinstance(other, Counterfactual) and other.operational.filled_share > 0:
         notes.append(
             f"{percent(other.operational.filled_share)} of the energy of the run it is compared with falls "

@@ -10,8 +10,8 @@ from tidewatt.adapters.cgroup import Limit
 from tidewatt.errors import TidewattError
 from tidewatt.ports import Clock
 
-_BUSY_COLUMNS = (1, 2, 3, 6, 7)
-"""user, nice, system, irq and softirq of a line of /proc/stat (proc(5)).
+_BUSY_COLUMNS = (0, 1, 2, 5, 6)
+"""user, nice, system, irq and softirq behind the name in a line of /proc/stat (proc(5)).
 
 idle and iowait are no work, steal is the work of other machines on the same host, and guest is counted
 in user already.
@@ -63,11 +63,11 @@ class Processors:
     def _from_stat(self) -> tuple[float, int]:
         ticks, cpus = 0, 0
         for line in self.stat.read_text(encoding="ascii").splitlines():
-            columns = line.split()
-            number = columns[0].removeprefix("cpu") if columns else ""
-            if not number.isdecimal() or not columns[0].startswith("cpu"):
-                continue
-            if self.visible is None or int(number) in self.visible:
+            if not line.startswith("cpu"):
+                break  # they come first, and the line of interrupts that follows is long
+            name, *columns = line.split()
+            number = name.removeprefix("cpu")
+            if number and (self.visible is None or int(number) in self.visible):
                 ticks += sum(int(columns[index]) for index in _BUSY_COLUMNS)
                 cpus += 1
         return ticks / os.sysconf("SC_CLK_TCK"), cpus
