@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -15,14 +15,24 @@ from benchmarks.table import Figure, drawn, median, parser, write
 from benchmarks.trackers import CARBONTRACKER, CODECARBON, OURS, Unfit, beside
 from tidewatt import wiring
 from tidewatt.accounting.allocate import allocate
+from tidewatt.adapters import cgroup
+from tidewatt.adapters.cgroup import Groups
 from tidewatt.adapters.clocks.real import RealClock
 from tidewatt.adapters.engines.processes import tree_cpu_seconds
+from tidewatt.adapters.engines.times import Times
+from tidewatt.adapters.meters import nvml
+from tidewatt.adapters.meters.calibrate import machine
 from tidewatt.adapters.meters.detect import best_meter
+from tidewatt.adapters.meters.model import ModelMeter, PowerModel, memory_gb
+from tidewatt.adapters.meters.powercap import PowercapMeter
+from tidewatt.adapters.meters.proc import Processors
 from tidewatt.adapters.stores import balances, ledger
+from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.cli.record import gather
+from tidewatt.control.metering import SAVE_EVERY_S
 from tidewatt.domain.estimate import Tier
-from tidewatt.domain.ledger import Account, EnergyReading, Holder, Phase, Usage
+from tidewatt.domain.ledger import Account, Charge, EnergyReading, Holder, Phase, Usage
 from tidewatt.report.receipt import build
 from tidewatt.sdk.client import Client, Options
 from tidewatt.sdk.functions import function
@@ -142,28 +152,77 @@ def meter_first(repeats: int) -> Figure:
     return Figure(name="meter_first_cpu_ms", value=value, unit="ms", source=source, n=repeats, spread=spread)
 
 
-def meter_share(folder: Path, seconds: int) -> Figure:
-    """The part of a processor that metering 50 jobs once a second takes, saving included."""
-    command = ["sleep", str(10 * seconds + 60)]
+def meter_share(folder: Path, seconds: int) -> Iterator[Figure]:
+    """The part of a processor that metering 50 jobs once a second takes, saving included.
+
+    As a supervisor does it, with and without control groups, beside the plain way: every process asked by
+    its number, and every reading a transaction of its own.
+    """
+    command = ["sleep", str(30 * seconds + 60)]
     sleepers = [subprocess.Popen(command) for _ in range(_JOBS)]  # noqa: S603 - of coreutils
-    store = SqlStore.open(f"sqlite:///{folder / 'share.db'}")
+    pids = [sleeper.pid for sleeper in sleepers]
+    plain = _share(folder / "plain.db", seconds, pids, tree_cpu_seconds, every_s=1)
+    for name, groups in (("meter_cpu_pct", Groups.below_own()), ("meter_by_proc_cpu_pct", None)):
+        times = Times(groups)
+        for pid in pids:
+            times.watch(pid)
+        share = _share(folder / f"{name}.db", seconds, pids, times.used_s, every_s=int(SAVE_EVERY_S))
+        for sleeper in sleepers if groups is None else ():
+            sleeper.kill()
+            sleeper.wait()
+        times.close()
+        by = "control groups" if groups is not None else "open files of /proc"
+        source = f"50 jobs once a second by {by}, saved every {SAVE_EVERY_S:g} s; peer: our plain way"
+        yield Figure(name=name, value=share, unit="%", peer=plain, source=source, n=seconds)
+
+
+def _share(
+    file: Path, seconds: int, pids: Sequence[int], used_s: Callable[[int], float | None], *, every_s: int
+) -> float:
+    store = SqlStore.open(f"sqlite:///{file}")
     meter, clock, rng = best_meter(), RealClock(), _seeded(2)
     meter.read(clock)
+    waiting: list[Charge] = []
     began, wall = time.process_time(), time.perf_counter()
-    for _ in range(seconds):
+    for second in range(1, seconds + 1):
         Event().wait(1.0)
-        for sleeper in sleepers:
-            tree_cpu_seconds(sleeper.pid)
+        for pid in pids:
+            used_s(pid)
         read = meter.read(clock)
         if read is not None:
-            store.record_energy(read, allocate(read, usages(rng, _JOBS)))
+            waiting.append((read, allocate(read, usages(rng, _JOBS))))
+        if second % every_s == 0 or second == seconds:
+            store.record_energies(waiting)
+            waiting = []
     share = 100 * (time.process_time() - began) / (time.perf_counter() - wall)
-    for sleeper in sleepers:
-        sleeper.kill()
-        sleeper.wait()
     store.close()
-    source = "processes looked at, meter read, allocated and saved, once a second, 50 jobs"
-    return Figure(name="meter_cpu_pct", value=share, unit="%", source=source, n=seconds)
+    return share
+
+
+def model_error(seconds: float) -> tuple[Figure | None, str]:
+    """What the model is off the counters of this machine by, half the time at rest and half at full load.
+
+    Returns:
+        None where there is no counter to hold it against, and why, in words.
+    """
+    counters, clock = PowercapMeter(), RealClock()
+    model = ModelMeter(PowerModel(memory_gb=memory_gb()), Processors(visible=None))
+    if not counters.available():
+        return None, f"{counters.why}; NVML: {nvml.find()[1]}"
+    counters.read(clock)
+    model.read(clock)
+    Event().wait(seconds / 2)
+    spin = f"import time\nwhile time.process_time() < {seconds / 2}: sum(range(1000))"
+    cpus = range(cgroup.processors())
+    spinning = [subprocess.Popen([sys.executable, "-c", spin]) for _ in cpus]  # noqa: S603 - our own
+    for process in spinning:
+        process.wait()
+    counted, modelled = counters.read(clock), model.read(clock)
+    if counted is None or modelled is None or counted.tier is not Tier.COUNTER:
+        return None, "the counters did not explain the interval"
+    error = 100 * abs(modelled.energy_uj - counted.energy_uj) / counted.energy_uj
+    source = f"the uncalibrated model against {counters.name}, {machine()}"
+    return Figure(name="model_error_pct", value=error, unit="%", source=source, n=1), ""
 
 
 def rows_written(folder: Path, seconds: float) -> Figure:
@@ -205,13 +264,11 @@ def _fill(home: Path, name: str, at: float, readings: int) -> None:
     """Save readings as the store does, only many to a transaction."""
     rng = _seeded(4)
     engine = create_engine(wiring.Home(home).store_url)
+    writer = ledger.Writer(Database.at(wiring.Home(home).store_url))
     for first in range(0, readings, balances.PAGE):
-        span = range(first, min(first + balances.PAGE, readings))
+        made = [reading(rng, at + number) for number in range(first, min(first + balances.PAGE, readings))]
         with engine.begin() as connection:
-            for number in span:
-                made = reading(rng, at + number)
-                ledger.save(connection, made, allocate(made, [_whole(name)]))
-            balances.close_page(connection)
+            writer.save(connection, [(each, allocate(each, [_whole(name)])) for each in made])
     engine.dispose()
 
 
@@ -233,7 +290,7 @@ def measure(quick: bool, folder: Path, codecarbon: Path | None) -> Iterator[Figu
     yield two_jobs(folder, 2.0 if quick else 10.0, codecarbon)
     yield meter_start(1 if quick else 5, codecarbon)
     yield meter_first(3 if quick else 20)
-    yield meter_share(folder, 3 if quick else 30)
+    yield from meter_share(folder, 3 if quick else 30)
     yield rows_written(folder, 0.5 if quick else 5.0)
     yield receipt_made(folder, 10_000 if quick else 1_000_000, 3 if quick else 10)
 
@@ -257,9 +314,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             figures += [] if python is None else beside(tracker, python, ratio, quick=options.quick)
         except Unfit as unfit:
             remarks.append(f"{tracker.name}: not measured; {unfit}\n")
+    error, why = model_error(2.0 if options.quick else 60.0)
+    figures += [] if error is None else [error]
+    if error is None:
+        remarks.append(f"model_error_pct: not measured; no counter to hold the model against: {why}.\n")
     sys.stdout.write(drawn(figures))
     sys.stdout.writelines(remarks)
-    sys.stdout.write("model_error_pct: not measured; it wants a machine whose counters can be read.\n")
     if options.json is not None:
         write(options.json, figures)
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tidewatt.domain.function import FunctionSpec, Payload
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
-from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Allocation, Balance, Charge, EnergyReading, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
@@ -56,7 +56,7 @@ class Grid(Protocol):
 
 
 class Meter(Protocol):
-    """What the node draws."""
+    """What the node draws, but for devices that have meters of their own."""
 
     @property
     def name(self) -> str:
@@ -65,6 +65,38 @@ class Meter(Protocol):
 
     def read(self, clock: Clock) -> EnergyReading | None:
         """The energy since the call before; None on the first call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceUse:
+    """What one process used and held of a device over an interval, in seconds times parts of the device.
+
+    ``ancestry`` are its number, that of the process which started it, and so on up.
+    """
+
+    ancestry: tuple[int, ...]
+    busy_s: float
+    held_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceReading:
+    """What one device beside the processors drew, who used it, and in words what is wrong with that."""
+
+    reading: EnergyReading
+    uses: tuple[DeviceUse, ...]
+    note: str = ""
+
+
+class DeviceMeter(Protocol):
+    """What devices beside the processors draw: GPUs."""
+
+    def read(self, over: EnergyReading | None) -> Sequence[DeviceReading]:
+        """The energy of each device since the call before, which is the interval of a reading of the node.
+
+        The first call takes no reading and tells none.
+        """
         ...
 
 
@@ -145,7 +177,10 @@ EngineEvent = Started | Progressed | Checkpointed | Exited | Rung
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerUsage:
-    """Processor seconds that an attempt has used so far, by phase; ``cpus`` are those held for it now."""
+    """Processor seconds that an attempt has used so far, by phase; ``cpus`` are those held for it now.
+
+    ``processes`` are the numbers of its workers, by which meters of other devices know it.
+    """
 
     job_id: str
     token: int
@@ -154,6 +189,7 @@ class WorkerUsage:
     cpus: int
     phase: Phase
     cpu_s: dict[Phase, float]
+    processes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,6 +360,10 @@ class Store(Protocol):
 
     def record_energy(self, reading: EnergyReading, allocations: Sequence[Allocation]) -> None:
         """Save a reading and its allocations in one transaction; refuse them unless they sum to it."""
+        ...
+
+    def record_energies(self, charges: Sequence[Charge]) -> None:
+        """Save several at once, all or none."""
         ...
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:

@@ -120,6 +120,18 @@ def budgets(folder: Path) -> BudgetFile:
     return BudgetFile(path, required=bool(named))
 
 
+def meter_log() -> Path | None:
+    """The log of a power meter that ``$TIDEWATT_METER_LOG`` names to be played, if it does.
+
+    Raises:
+        UsageError: it is not given whole; whoever reads it may stand in another folder.
+    """
+    named = os.environ.get("TIDEWATT_METER_LOG")
+    if named and not Path(named).is_absolute():
+        raise UsageError(f"TIDEWATT_METER_LOG={named}", "a whole path", f"set it to {Path(named).absolute()}")
+    return Path(named) if named else None
+
+
 def zone() -> str | None:
     """The zone that ``$TIDEWATT_ZONE`` names, if it does."""
     return os.environ.get("TIDEWATT_ZONE") or None

@@ -17,6 +17,7 @@ import platformdirs
 
 from tidewatt import settings
 from tidewatt.accounting.factors import DEFAULTS, SERVER_PROCESSORS, Factors
+from tidewatt.adapters import cgroup
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
 from tidewatt.adapters.stores.sql import SqlStore
@@ -25,7 +26,7 @@ from tidewatt.domain.signal import Series
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
 from tidewatt.errors import NewerState, UsageError
-from tidewatt.ports import Clock, Engine, Feed, Grid, Store
+from tidewatt.ports import Clock, DeviceMeter, Engine, Feed, Grid, Meter, Store
 
 if TYPE_CHECKING:
     from tidewatt.adapters.meters.detect import MeterFinding
@@ -77,6 +78,11 @@ class Home:
     def submitting(self) -> Path:
         """Locked while a submission settles on a world, so that two at once agree on it."""
         return self.path / "submit.lock"
+
+    @property
+    def calibrations(self) -> Path:
+        """What this machine was found to draw, one file for each time that it was measured."""
+        return self.path / "calibrations"
 
     @property
     def log(self) -> Path:
@@ -215,9 +221,9 @@ def prospect_on(grid: Grid, series: Mapping[Series, Grid]) -> "Prospect":
     )
 
 
-def sites_of(world: World | None, known: Factors = DEFAULTS) -> tuple[Site, ...]:
+def sites_of(world: World | None, known: Factors = DEFAULTS, cpus: int | None = None) -> tuple[Site, ...]:
     """This machine, once for each zone that it stands in or, in a replay, stands in for."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = cgroup.processors() if cpus is None else cpus
     return tuple(site(f"local-{zone.lower()}", zone, cpus, known) for zone in (world.zones if world else ()))
 
 
@@ -371,15 +377,17 @@ def _hold(lock: TextIO) -> bool:
 def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
+    from tidewatt.adapters.meters.detect import at_hand  # noqa: PLC0415 - the same
 
     store = open_store(home)
     standby = _standby(store)
     bell, engine = Bell(home.socket), LocalEngine(_TRAINER, keeps=standby.keeps)
     engine.listen(bell.fileno(), bell.visit)
     try:
-        loop = _loop(home, store, engine, bell)
-        _tell(ready)
-        standby.run(loop, linger_s)
+        with at_hand(home.calibrations, settings.meter_log()) as meters_here:
+            loop = _loop(home, store, engine, bell, meters_here)
+            _tell(ready)
+            standby.run(loop, linger_s)
     finally:
         bell.close()
         engine.close()
@@ -395,22 +403,24 @@ def _tell(ready: int) -> None:
         os.close(ready)
 
 
-def _loop(home: Home, store: Store, engine: Engine, feed: Feed) -> "Loop":
+def _loop(
+    home: Home, store: Store, engine: Engine, feed: Feed, meters_here: tuple[Meter, DeviceMeter | None]
+) -> "Loop":
     """The loop of a state folder, with all that the environment says of it."""
-    from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
 
     world = store.world()
     grid = open_grid(world.carbon_file if world else "", forgiving=True)
-    series, known = open_series(), factors()
+    series, known, cpus = open_series(), factors(), cgroup.processors()
     parts = Parts(
         store=store,
         engine=engine,
         grid=grid,
-        meter=best_meter(),
+        meter=meters_here[0],
+        devices=meters_here[1],
         clock=clock_of(world),
         feed=feed,
-        sites=lambda: sites_of(store.world(), known),
+        sites=lambda: sites_of(store.world(), known, cpus),
         prospect=prospect_on(grid, series),
         series=series,
         world=world,
@@ -434,8 +444,8 @@ def any_work(store: Store) -> bool:
     return not all(job.at_rest for job in store.jobs(open_only=True))
 
 
-def meters() -> "list[MeterFinding]":
+def meters(home: Home) -> "list[MeterFinding]":
     """All meters that there are for a node, best first, with why this one has them or not."""
-    from tidewatt.adapters.meters.detect import survey  # noqa: PLC0415 - the same
+    from tidewatt.adapters.meters.detect import surveyed  # noqa: PLC0415 - the same
 
-    return survey()
+    return surveyed(home.calibrations, settings.meter_log())

@@ -2,25 +2,33 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.pynvml_like import Board, Pynvml
 
+from tidewatt.adapters.cgroup import Limit
 from tidewatt.adapters.meters.model import ModelMeter, PowerModel
+from tidewatt.adapters.meters.nvml import NvmlMeter
 from tidewatt.adapters.meters.powercap import PowercapMeter
 from tidewatt.adapters.meters.proc import Processors
+from tidewatt.adapters.meters.replay import ReplayMeter, Stretch
+from tidewatt.adapters.meters.standby import StandbyMeter
+from tidewatt.domain.estimate import Estimate
 from tidewatt.domain.ledger import EnergyReading
 from tidewatt.ports import Meter
 
-KINDS = ("powercap", "model")
+KINDS = ("powercap", "model", "limited", "replay", "standby")
 RANGE_UJ = 65_532_610_987
 """Where the counters of many laptops begin again: 65 kJ."""
+UNTIMED = settings(deadline=None)
+"""Each example writes and reads dozens of files, on a machine that may have other things to do."""
 
 
 @dataclass
@@ -69,11 +77,24 @@ class Node:
             f"cpu0 {self.ticks} 0 0 400 3 0 0 2 0 0\n"
             "cpu1 0 0 0 500 4 0 0 3 0 0\nintr 1 2 3\nctxt 99\n"
         )
+        host = "".join(f"cpu{n} 77 0 0 0 0 0 0 0 0 0\n" for n in range(8))
+        (self.folder / "stat-of-host").write_text(host)
+        (self.folder / "cpuacct.usage").write_text(f"{self.ticks * 10**9 // os.sysconf('SC_CLK_TCK')}\n")
 
     def meter(self, kind: str) -> Meter:
         processors = Processors(self.folder / "stat", visible=None)
+        model = ModelMeter(PowerModel(memory_gb=8.0), processors)
+        log = Stretch(start_s=5.0, end_s=1e9, power_w=Estimate(25.0, 20.0, 30.0), static_w=11.0)
         if kind == "model":
-            return ModelMeter(PowerModel(memory_gb=8.0), processors)
+            return model
+        if kind == "limited":
+            limit = Limit(2.0, self.folder / "cpuacct.usage")
+            limited = Processors(self.folder / "stat-of-host", visible=None, limit=limit)
+            return ModelMeter(PowerModel(memory_gb=8.0), limited, "calibration 1")
+        if kind == "replay":
+            return ReplayMeter((log,), processors)
+        if kind == "standby":
+            return StandbyMeter(ReplayMeter((log,), processors), model)
         return PowercapMeter(self.folder / "powercap", processors=processors)
 
 
@@ -158,6 +179,7 @@ def watched(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@UNTIMED
 @given(steps=STEPS)
 def test_readings_are_in_order_and_cover_time_once(kind: str, steps: list[tuple[float, int, int]]) -> None:
     with watched(kind, steps) as (readings, node, _):
@@ -178,6 +200,7 @@ def test_readings_are_in_order_and_cover_time_once(kind: str, steps: list[tuple[
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@UNTIMED
 @given(steps=STEPS)
 def test_no_energy_is_lost_between_reads(kind: str, steps: list[tuple[float, int, int]]) -> None:
     with watched(kind, steps) as (readings, node, once):
@@ -186,5 +209,44 @@ def test_no_energy_is_lost_between_reads(kind: str, steps: list[tuple[float, int
         assert sum(reading.busy_cpu_s for reading in readings) == pytest.approx(whole.busy_cpu_s)
         assert sum(reading.wall_s for reading in readings) == pytest.approx(whole.wall_s)
         # One reading over a long time may miss a wrap, so that counters are held to what was drawn.
-        expected_uj = whole.energy_uj if kind == "model" else node.drawn_uj
+        expected_uj = node.drawn_uj if kind == "powercap" else whole.energy_uj
         assert abs(sum(reading.energy_uj for reading in readings) - expected_uj) <= 2
+
+
+BOARDS: dict[str, Callable[[], Board]] = {
+    "counter": lambda: Board(residents=[11], use={11: 50}),
+    "power": lambda: Board(count_mj=None, residents=[11], use=None),
+    "divided": lambda: Board(instances=[(3, [11]), (2, []), (2, [12, 13])]),
+    "lost on the way": Board,
+}
+
+
+@pytest.mark.parametrize("kind", BOARDS)
+@UNTIMED
+@given(steps=STEPS)
+def test_a_device_tells_of_the_same_intervals_as_the_node(
+    kind: str, steps: list[tuple[float, int, int]]
+) -> None:
+    board = BOARDS[kind]()
+    with tempfile.TemporaryDirectory() as folder:
+        node = Node(Path(folder))
+        meter, devices = node.meter("model"), NvmlMeter(Pynvml([board]), ancestry=lambda pid: (pid,))
+        meter.read(node.clock)
+        assert devices.read(None) == ()
+        for wall_s, ticks, watts in steps:
+            node.run(wall_s=wall_s, ticks=ticks, watts=watts)
+            board.run(wall_s, watts)
+            board.lost = kind == "lost on the way" and ticks > 200
+            over = meter.read(node.clock)
+            for device in () if over is None else devices.read(over):
+                reading = device.reading
+                assert over is not None
+                assert (reading.start_at, reading.end_at) == (over.start_at, over.end_at)
+                assert reading.wall_s == over.wall_s
+                assert 0 <= reading.low_uj <= reading.energy_uj <= reading.high_uj
+                assert 0 <= reading.static_uj <= reading.energy_uj
+                assert reading.energy_uj > 0 or reading.wall_s < 0.5
+                assert reading.cpus >= 1
+                whole_s = reading.cpus * reading.wall_s
+                assert sum(use.held_s for use in device.uses) <= whole_s * 1.000001 or board.lost
+                assert 0 <= reading.busy_cpu_s <= whole_s * 1.000001 or board.lost

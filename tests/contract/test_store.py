@@ -521,7 +521,9 @@ def test_sums_of_a_long_ledger_are_those_of_its_entries(store: Store) -> None:
         shares += [share(POOL, random.randrange(10), Phase.WARM_IDLE), share(UNALLOCATED, 5, Phase.NONE)]
         if number == 2 * PAGE + 299:
             shares.append(share(Account(Holder.JOB, "c"), 1))
-        store.record_energy(reading(sum(s.energy_uj for s in shares), start_at=at), shares)
+        made = reading(sum(s.energy_uj for s in shares), start_at=at)
+        devices = [replace(made, meter=f"gpu {n}") for n in range(random.randrange(3))]
+        store.record_energies([(each, shares) for each in (made, *devices)])
     ledger = store.ledger()
     assert_alike(store.balances(), balances(ledger))
     for job in (*jobs, "nobody"):
@@ -652,16 +654,16 @@ def test_migrations_are_numbered_from_one() -> None:
 
 
 def test_an_entry_of_the_first_version_used_an_unknown_time(shared_url: str) -> None:
-    old = {
-        n: v for n, v in rows.allocation_values(share(POOL, 7), 1).items() if n not in {"cpu_s", "spare_uj"}
-    } | {"id": 1}
+    whole = dict(zip(rows.ALLOCATION, rows.allocation_row(share(POOL, 7), 1), strict=True))
+    old = {name: value for name, value in whole.items() if name not in {"cpu_s", "spare_uj"}} | {"id": 1}
+    read = dict(zip(rows.READING, rows.reading_row(reading(7)), strict=True))
     engine = create_engine(shared_url)
     with engine.begin() as connection:
         for statement in MIGRATIONS[0].statements:
             connection.execute(text(statement.replace("{identity}", "BIGINT PRIMARY KEY")))
         connection.execute(text("CREATE TABLE schema_version (number INTEGER NOT NULL PRIMARY KEY)"))
         connection.execute(text("INSERT INTO schema_version VALUES (1)"))
-        connection.execute(insert(tables.readings).values(id=1, **rows.reading_values(reading(7))))
+        connection.execute(insert(tables.readings).values(id=1, **read))
         connection.execute(insert(tables.allocations).values(**old))
     engine.dispose()
     store = SqlStore.open(shared_url)

@@ -1,5 +1,7 @@
 """Law 1: for every reading, allocations sum to it exactly."""
 
+from fractions import Fraction
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +80,21 @@ def test_every_usage_gets_one_allocation_and_the_rest_is_unallocated(
     assert [(s.account, s.phase, s.reserved_cpu_s, s.zone, s.workers, s.token) for s in shares] == [
         (u.account, u.phase, u.reserved_cpu_s, u.zone, u.workers, u.token) for u in usages
     ]
+
+
+@given(readings(), USAGES)
+def test_no_share_is_wrong_by_a_microjoule(reading: EnergyReading, usages: list[Usage]) -> None:
+    def share(amount: float, available: Fraction, amounts: list[float]) -> Fraction:
+        whole = max(available, sum(map(Fraction, amounts), Fraction(0)))
+        return Fraction(amount) / whole if whole else Fraction(0)
+
+    static = min(reading.static_uj, reading.energy_uj)
+    held, used = [u.reserved_cpu_s for u in usages], [u.cpu_s for u in usages]
+    node, busy = reading.cpus * Fraction(reading.wall_s), Fraction(reading.busy_cpu_s)
+    for usage, got in zip(usages, allocate(reading, usages), strict=False):
+        exact = static * share(usage.reserved_cpu_s, node, held)
+        exact += (reading.energy_uj - static) * share(usage.cpu_s, busy, used)
+        assert abs(got.energy_uj - exact) < 1
 
 
 @given(readings(), USAGES, st.integers(0, 7))

@@ -18,11 +18,11 @@ from tidewatt.domain.ledger import (
 )
 
 
-def reading(start_at: float, end_at: float, *accounts: Account) -> list[LedgerEntry]:
+def reading(start_at: float, end_at: float, *accounts: Account, meter: str = "test") -> list[LedgerEntry]:
     """A reading of 10 µJ for each of its accounts."""
     energy = 10 * len(accounts)
     node = EnergyReading(
-        meter="test",
+        meter=meter,
         tier=Tier.COUNTER,
         start_at=start_at,
         end_at=end_at,
@@ -56,6 +56,24 @@ def test_all_accounts_of_a_jobs_readings_count_and_those_around_it_in_its_time()
         Holder.JOB: 30,
         Holder.PLATFORM: 20,
         Holder.UNALLOCATED: 30,
+    }
+
+
+def test_a_device_is_read_with_the_node_and_counts_with_it() -> None:
+    ledger = [
+        *reading(8, 12, UNALLOCATED),
+        *reading(8, 12, UNALLOCATED, meter="gpu 0"),
+        *reading(8, 12, UNALLOCATED, meter="gpu 1"),
+        *reading(12, 15, JOB, PLATFORM),
+        *reading(12, 15, JOB, UNALLOCATED, meter="gpu 0"),
+        *reading(12, 15, OTHER, meter="gpu 1"),
+        *reading(15, 18, PLATFORM),
+        *reading(15, 18, UNALLOCATED, meter="gpu 0"),
+    ]
+    assert beside(ledger, "a", 10, 20) == {
+        Holder.JOB: 30,
+        Holder.PLATFORM: 20,
+        Holder.UNALLOCATED: 50,
     }
 
 

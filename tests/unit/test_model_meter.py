@@ -7,12 +7,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tidewatt.adapters.cgroup import Limit
 from tidewatt.adapters.clocks.real import RealClock
 from tidewatt.adapters.meters.model import ModelMeter, PowerModel, memory_gb
 from tidewatt.adapters.meters.proc import Processors
 from tidewatt.domain.estimate import Estimate, Tier
 from tidewatt.domain.ledger import EnergyReading
-from tidewatt.errors import UsageError
+from tidewatt.errors import TidewattError, UsageError
 from tidewatt.ports import Clock, Meter
 
 HERTZ = os.sysconf("SC_CLK_TCK")
@@ -106,6 +107,26 @@ def test_a_microjoule_is_waited_for(tmp_path: Path) -> None:
 
     assert reading.energy_uj == 2
     assert reading.start_at == 0.0
+
+
+def test_a_container_has_the_processors_that_it_is_granted_and_its_own_use(tmp_path: Path) -> None:
+    lines = [f"cpu{n} 0 0 0 0 0 0 0 0 0 0" for n in range(64)]
+    stat = write_stat(tmp_path / "stat", *lines)
+    counter = tmp_path / "cpu.stat"
+    counter.write_text("usage_usec 4000000\n")
+    processors = Processors(stat, visible=None, limit=Limit(2.5, counter))
+    meter, clock = ModelMeter(PowerModel(), processors), SetClock()
+    meter.read(clock)
+
+    write_stat(stat, f"cpu0 {900 * HERTZ} 0 0 0 0 0 0 0 0 0", *lines[1:])  # the neighbours on the host
+    counter.write_text("usage_usec 7000000\n")
+    clock.instant += 10.0
+    reading = next_reading(meter, clock)
+
+    assert (reading.cpus, reading.busy_cpu_s) == (2, 3.0)
+    counter.unlink()
+    with pytest.raises(TidewattError, match="cannot be read any more"):
+        meter.read(clock)
 
 
 def test_where_the_system_has_no_stat_file_psutil_answers(tmp_path: Path) -> None:

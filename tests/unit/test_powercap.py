@@ -258,10 +258,11 @@ def test_damaged_counters_are_not_available(sysfs: Sysfs, content: str) -> None:
 
 def test_without_counters_the_survey_says_so_and_the_model_is_chosen(sysfs: Sysfs, tmp_path: Path) -> None:
     for root in (sysfs.root, tmp_path / "absent"):
-        counters, model = survey(root)
+        counters, model, gpus = survey(root)
         assert (counters.name, counters.tier, counters.usable) == ("powercap", Tier.COUNTER, False)
         assert f"no RAPL package below {root}" in counters.why
         assert (model.name, model.tier, model.usable) == ("cpu-time model", Tier.MODEL, True)
+        assert (gpus.name, gpus.beside) == ("NVML", True)
         assert isinstance(best_meter(root), ModelMeter)
 
 

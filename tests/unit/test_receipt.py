@@ -22,6 +22,7 @@ from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.world import World
 from tidewatt.report import document, html, text
 from tidewatt.report.contents import Receipt
+from tidewatt.report.figures import percent
 from tidewatt.report.receipt import build
 from tidewatt.report.record import Record
 
@@ -482,6 +483,21 @@ def test_measured_intensity_is_not_called_a_model() -> None:
     assert json.loads(data)["grid"]["model"] is False
     assert "model" not in plain
     assert "model" not in Page(page).prose
+
+
+def test_what_no_counter_told_is_said_with_its_share() -> None:
+    def modelled(balance: Balance) -> Balance:
+        return replace(balance, meter="model in place of log", tier=Tier.MODEL)
+
+    counted = record()
+    first, *rest = counted.balances
+    share = first.energy_uj / sum(balance.energy_uj for balance in counted.balances)
+    some = build(replace(counted, balances=[modelled(first), *rest])).notes
+    every = build(replace(counted, balances=[modelled(balance) for balance in counted.balances])).notes
+
+    assert f"{percent(share)} of the energy is modelled and not counted: by model in place of log." in some
+    assert any(note.startswith("Energy is modelled from processor time") for note in every)
+    assert not any("nergy is modelled" in note for note in build(counted).notes)
 
 
 def test_only_the_factors_used_are_listed_and_each_with_its_source() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import floor, isfinite
+from math import isfinite, lcm
 
 from tidewatt.domain.ledger import UNALLOCATED, Allocation, EnergyReading, Phase, Usage
 from tidewatt.errors import TidewattError
@@ -29,20 +29,19 @@ def allocate(reading: EnergyReading, usages: Sequence[Usage]) -> tuple[Allocatio
             length or a node without processors.
     """
     _check(reading, usages)
-    static = Fraction(min(reading.static_uj, reading.energy_uj))
-    dynamic = reading.energy_uj - static
-    reserved = _shares([u.reserved_cpu_s for u in usages], reading.cpus * Fraction(reading.wall_s))
-    used = _shares([u.cpu_s for u in usages], Fraction(reading.busy_cpu_s))
-    exact = [static * r + dynamic * u for r, u in zip(reserved, used, strict=True)]
-    exact.append(reading.energy_uj - sum(exact, Fraction(0)))
-    rounded = by_largest_remainder(exact, reading.energy_uj)
+    static_uj = min(reading.static_uj, reading.energy_uj)
+    reserved, node = _parts([u.reserved_cpu_s for u in usages], reading.wall_s, reading.cpus)
+    used, busy = _parts([u.cpu_s for u in usages], reading.busy_cpu_s)
+    for_reserved, for_used = static_uj * busy, (reading.energy_uj - static_uj) * node
+    exact = [for_reserved * r + for_used * u for r, u in zip(reserved, used, strict=True)]
+    rounded = _round(exact, reading.energy_uj, node * busy)
     shares = [
         Allocation(
             account=usage.account,
             phase=usage.phase,
             energy_uj=energy_uj,
             cpu_s=usage.cpu_s,
-            spare_uj=_spare(usage, floor(static * held)),
+            spare_uj=_spare(usage, static_uj * held // node),
             reserved_cpu_s=usage.reserved_cpu_s,
             zone=usage.zone,
             workers=usage.workers,
@@ -70,10 +69,16 @@ def _check(reading: EnergyReading, usages: Sequence[Usage]) -> None:
         raise TidewattError(f"a usage of {wrong:g} processor seconds", "finite figures of 0 or more")
 
 
-def _shares(amounts: Sequence[float], available: Fraction) -> list[Fraction]:
-    exact = [Fraction(a) for a in amounts]
-    whole = max(available, sum(exact, Fraction(0)))
-    return [a / whole if whole else Fraction(0) for a in exact]
+def _parts(amounts: Sequence[float], available: float, times: int = 1) -> tuple[list[int], int]:
+    """Amounts and what they are parts of as whole numbers of one unit, so that no step rounds.
+
+    A float is a whole number over a power of two: the smallest of those is the unit. Whole numbers share
+    as exactly as fractions do, and at a tenth of the cost.
+    """
+    ratios = [amount.as_integer_ratio() for amount in (*amounts, available)]
+    unit = max(denominator for _, denominator in ratios)
+    *parts, whole = [numerator * (unit // denominator) for numerator, denominator in ratios]
+    return parts, max(whole * times, sum(parts)) or 1
 
 
 def _spare(usage: Usage, static_uj: int) -> int:
@@ -90,8 +95,16 @@ def by_largest_remainder(exact: Sequence[Fraction], total: int) -> list[int]:
         exact: shares that sum to ``total``.
         total: what is shared.
     """
-    floors = [floor(share) for share in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda i: floors[i] - exact[i])
+    unit = lcm(*(share.denominator for share in exact))
+    *shares, _ = (share.numerator * (unit // share.denominator) for share in exact)
+    return _round(shares, total, unit)
+
+
+def _round(exact: list[int], total: int, unit: int) -> list[int]:
+    """Whole microjoules of each and of what is left over, from amounts of which ``unit`` make one."""
+    exact.append(total * unit - sum(exact))
+    floors = [share // unit for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda i: floors[i] * unit - exact[i])
     for index in by_remainder[: total - sum(floors)]:
         floors[index] += 1
     return floors

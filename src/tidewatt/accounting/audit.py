@@ -110,7 +110,7 @@ def audit(job_id: str, ledger: Iterable[LedgerEntry]) -> Audit:
 
 
 def _shares(job_id: str, entries: Sequence[LedgerEntry]) -> bool:
-    jobs = {e.allocation.account.job_id for e in entries} - {""}
+    jobs = {e.allocation.account.job_id for e in entries if not e.reading.of_device} - {""}
     return job_id in jobs and len(jobs) > 1
 
 

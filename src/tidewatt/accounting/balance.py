@@ -40,7 +40,7 @@ def beside(ledger: Sequence[LedgerEntry], job_id: str, start_at: float, end_at: 
     The ledger is in the order recorded. Instants alone do not tell a job's time, since two replays may
     pass through the same hours; so it is the readings around the job's own, as far as they overlap.
     """
-    readings = [list(entries) for _, entries in groupby(ledger, key=lambda e: e.reading)]
+    readings = _looks(ledger)
     mine = [
         i for i, entries in enumerate(readings) if any(e.allocation.account.job_id == job_id for e in entries)
     ]
@@ -60,6 +60,22 @@ def beside(ledger: Sequence[LedgerEntry], job_id: str, start_at: float, end_at: 
     for entry in (e for entries in readings[first : last + 1] for e in entries):
         totals[entry.allocation.account.holder] += entry.allocation.energy_uj
     return dict(totals)
+
+
+def _looks(ledger: Sequence[LedgerEntry]) -> list[list[LedgerEntry]]:
+    """Entries by look at the node: those of one reading, and of the devices that were read with it."""
+    looks: list[list[LedgerEntry]] = []
+    meters: set[str] = set()
+    for reading, entries in groupby(ledger, key=lambda e: e.reading):
+        last = looks[-1][0].reading if looks else None
+        together = last is not None and (last.start_at, last.end_at) == (reading.start_at, reading.end_at)
+        if together and reading.meter not in meters:
+            looks[-1] += entries
+        else:
+            looks.append(list(entries))
+            meters.clear()
+        meters.add(reading.meter)
+    return looks
 
 
 def _crossing(number: int, entry: LedgerEntry) -> int:

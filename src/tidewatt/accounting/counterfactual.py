@@ -96,7 +96,7 @@ def counterfactual(
         start_at=start_at,
         end_at=end_at,
         wall_s=wall_s,
-        machine_s=wall_s * workers * job.function.cpus / balances[0].cpus,
+        machine_s=wall_s * workers * job.function.cpus / max(b.cpus for b in balances),
         zone=zone,
         workers=workers,
         energy_j=(cold.energy_j + work.energy_j) * meter,

@@ -4,28 +4,33 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Event
 
 from rich.table import Table
 from rich.text import Text
 
 from tidewatt import wiring
+from tidewatt.adapters import cgroup
+from tidewatt.adapters.clocks.real import RealClock
+from tidewatt.adapters.meters import calibrate as calibrations
 from tidewatt.cli import words
 from tidewatt.domain.estimate import Tier
-from tidewatt.domain.world import World
+from tidewatt.errors import UsageError
 
 _SIGNS = {"ok": ("✓", "#2ea060"), "missing": ("·", "dim"), "problem": ("✗", "#ce4c3e")}
 _EXTRAS = (
     ("torch", "train", "trainings need it: pip install 'tidewatt[train]'"),
     ("pyarrow", "plan", "carbon files in Parquet need it: pip install 'tidewatt[plan]'; CSV works without"),
+    ("nvidia-ml-py", "gpu", "energy of NVIDIA GPUs needs it: pip install 'tidewatt[gpu]'"),
     ("psycopg", "postgres", "a store in PostgreSQL needs it: pip install 'tidewatt[postgres]'"),
 )
 _TIERS = {Tier.COUNTER: "counter", Tier.HYBRID: "hybrid", Tier.MODEL: "MODEL", Tier.DEFAULT: "default"}
 
 
 def show_health(home: Path | None, *, json: bool) -> None:
-    """Print every finding; nothing is started and nothing is written."""
-    place = wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
-    findings = [*_software(), *_machine(), *_meters(), *_state(place)]
+    """Print every finding; this starts nothing and writes nothing."""
+    place = _place(home)
+    findings = [*_software(), *_machine(), *_meters(place), *_state(place)]
     if json:
         names = ("what", "state", "found")
         words.print_json([dict(zip(names, finding, strict=True)) for finding in findings])
@@ -35,6 +40,33 @@ def show_health(home: Path | None, *, json: bool) -> None:
         sign, style = _SIGNS[state]
         table.add_row(Text(sign, style), Text(what, "bold"), found)
     words.screen().print(table)
+
+
+def calibrate(
+    home: Path | None, seconds: float, idle_watts: float | None, busy_watts: float | None, *, asked: bool
+) -> None:
+    """Measure what this machine draws, or take the figures of a wall meter, and keep it.
+
+    Raises:
+        UsageError: one figure without the other, figures without ``--calibrate``, or nothing to go by.
+        Refused: the machine is not at rest, or cannot be brought to full load.
+    """
+    if not asked or (idle_watts is None) != (busy_watts is None):
+        raise UsageError(
+            "only some of --calibrate, --idle-watts and --busy-watts",
+            "--calibrate alone, or all three",
+            "for example: tidewatt doctor --calibrate --idle-watts 40 --busy-watts 95",
+        )
+    given = None if idle_watts is None or busy_watts is None else (idle_watts, busy_watts)
+    place = _place(home)
+    place.prepare()
+    against = calibrations.Against.found(RealClock(), Event().wait)
+    made = against.calibrate(calibrations.next_version(place.calibrations), seconds, given)
+    calibrations.save(place.calibrations, made)
+
+
+def _place(home: Path | None) -> wiring.Home:
+    return wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
 
 
 def _software() -> list[tuple[str, str, str]]:
@@ -51,7 +83,7 @@ def _software() -> list[tuple[str, str, str]]:
 
 
 def _machine() -> list[tuple[str, str, str]]:
-    cpus = wiring.sites_of(World(zones=("here",)))[0].cpus
+    cpus = cgroup.processors()
     zone = os.environ.get("TIDEWATT_ZONE")
     forks = hasattr(os, "fork")
     return [
@@ -72,16 +104,17 @@ def _machine() -> list[tuple[str, str, str]]:
     ]
 
 
-def _meters() -> list[tuple[str, str, str]]:
+def _meters(place: wiring.Home) -> list[tuple[str, str, str]]:
     findings: list[tuple[str, str, str]] = []
     chosen = False
-    for meter in wiring.meters():
-        used = meter.usable and not chosen
-        chosen = chosen or used
+    for meter in wiring.meters(place):
+        used = meter.usable and (meter.beside or not chosen)
+        chosen = chosen or (used and not meter.beside)
         label = f"tier {int(meter.tier)}, {_TIERS[meter.tier]}{', in use' if used else ''}"
         found = f"{meter.name} ({label}): {meter.why}" if meter.why else f"{meter.name} ({label})"
         findings.append(("meter", "ok" if meter.usable else "missing", found))
-    return findings
+    calibration, told = calibrations.load(place.calibrations)
+    return [*findings, ("calibration", "ok" if calibration else "missing", told)]
 
 
 def _state(place: wiring.Home) -> list[tuple[str, str, str]]:

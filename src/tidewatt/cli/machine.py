@@ -34,8 +34,27 @@ def grid(
         zones.show_zone(zone, horizon=forecast, carbon=carbon, start=start, json=json)
 
 
-def doctor(*, json: options.Json = False, home: options.Home = None) -> None:
+def doctor(
+    *,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Measure what this machine draws at rest and at full load.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to measure each of the two.")
+    ] = 10.0,
+    idle_watts: Annotated[
+        float | None,
+        typer.Option(metavar="WATTS", help="What a wall meter shows at rest, where there is no counter."),
+    ] = None,
+    busy_watts: Annotated[
+        float | None, typer.Option(metavar="WATTS", help="What it shows with all processors busy.")
+    ] = None,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> None:
     """Say what this machine has: Python, torch, engines, meters, store, and whether a supervisor runs."""
     from tidewatt.cli import health  # noqa: PLC0415 - keeps `--help` quick
 
+    if calibrate or idle_watts is not None or busy_watts is not None:
+        health.calibrate(home, seconds, idle_watts, busy_watts, asked=calibrate)
     health.show_health(home, json=json)

@@ -60,7 +60,7 @@ def run_job(wanted: Wanted, manner: Manner) -> int:
     try:
         if interrupted():
             raise KeyboardInterrupt  # noqa: TRY301 - it came in while the job was being submitted
-        _introduce(job, request, told)
+        _introduce(client, job, request, told)
         _warn_of_repeats(client, job, told)
         _follow(client, job, manner, told)
     except KeyboardInterrupt:
@@ -92,15 +92,19 @@ class _Flag:
         return self._came
 
 
-def _introduce(job: Job, request: Request, told: Console) -> None:
+def _kind(tier: Tier) -> str:
+    return "MODEL" if tier >= Tier.MODEL else f"tier {int(tier)}"
+
+
+def _introduce(client: Client, job: Job, request: Request, told: Console) -> None:
     """Say what the figures to come are made from; a model is called one."""
     submission, world = job.submission, job.submission.world
     grid = submission.grid if world.carbon_file else f"{submission.grid} (MODEL)"
-    meter = next(finding for finding in wiring.meters() if finding.usable)
-    kind = "MODEL" if meter.tier >= Tier.MODEL else f"tier {int(meter.tier)}"
-    told.print(
-        f"Grid: {grid}, zone {', '.join(world.zones)}. Meter: {meter.name} ({kind}).",
-    )
+    usable = [finding for finding in wiring.meters(client.home) if finding.usable]
+    first = next(finding for finding in usable if not finding.beside)
+    used = [first, *(finding for finding in usable if finding.beside)]
+    meters = ", ".join(f"{meter.name} ({_kind(meter.tier)})" for meter in used)
+    told.print(f"Grid: {grid}, zone {', '.join(world.zones)}. Meter: {meters}.")
     if not world.replayed:
         return
     why = ""

@@ -26,7 +26,7 @@ from tidewatt.domain.units import format_duration
 from tidewatt.domain.world import World
 from tidewatt.policy.names import Policy
 from tidewatt.policy.room import windows
-from tidewatt.ports import Clock, Engine, EngineEvent, Exited, Feed, Grid, Meter, Rung, Store
+from tidewatt.ports import Clock, DeviceMeter, Engine, EngineEvent, Exited, Feed, Grid, Meter, Rung, Store
 
 _RESTING_S = 60.0
 """Real seconds between two looks while what there is has been put aside, kept in memory or by a budget."""
@@ -49,6 +49,8 @@ class Parts:
     prospect: Prospect
     series: Mapping[Series, Grid] = field(default_factory=dict[Series, Grid])
     """What is told by the hour beside the grid's intensity, for receipts."""
+    devices: DeviceMeter | None = None
+    """None where no device has a meter of its own."""
     sample_every_s: float = 1.0
     """Real seconds between readings of the meter while anything runs."""
     stuck_after_s: float = 300.0
@@ -78,7 +80,13 @@ class Loop:
         self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
         books = Books(parts.store, parts.clock, Places(parts.sites, parts.factors), parts.grid.name)
         self._metering = Metering(
-            parts.store, parts.engine, parts.meter, parts.clock, books, parts.stall_share
+            parts.store,
+            parts.engine,
+            parts.meter,
+            parts.clock,
+            books,
+            parts.stall_share,
+            parts.devices,
         )
         self._spending = Spending(parts.store, parts.engine, parts.clock, books, parts.budgets)
         self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, books, self._spending)
@@ -92,12 +100,15 @@ class Loop:
     def run(self, linger_s: float) -> None:
         """Work until nothing is left to do, then wait so many real seconds for more."""
         self.begin()
-        give_up_at = self._clock.wall() + linger_s
-        while not self._outlived():
-            if self.turn(max(0.0, give_up_at - self._clock.wall())):
-                give_up_at = self._clock.wall() + linger_s
-            elif self._clock.wall() >= give_up_at:
-                return
+        try:
+            give_up_at = self._clock.wall() + linger_s
+            while not self._outlived():
+                if self.turn(max(0.0, give_up_at - self._clock.wall())):
+                    give_up_at = self._clock.wall() + linger_s
+                elif self._clock.wall() >= give_up_at:
+                    return
+        finally:
+            self._metering.save()
 
     def begin(self) -> None:
         """Take up what an earlier loop left, and start the first metering interval; once is enough."""
@@ -118,7 +129,7 @@ class Loop:
             self._take(event)
         jobs = self._pending()
         if self._clock.wall() >= self._sample_at:
-            self._sample()
+            self._sample(save=False)
         jobs = self._held_to_budgets(jobs)
         decide = bool(jobs) and self._clock.now() >= self._decide_at
         if decide and self._outlived():
@@ -191,10 +202,10 @@ class Loop:
             self._keeper.keep(jobs)
         self._save_time()
 
-    def _sample(self) -> None:
+    def _sample(self, *, save: bool = True) -> None:
         if self._parts.meter is not None:
             zones = {site.zone for site in self._parts.sites()}
-            self._metering.sample({zone: self._observer.intensity(zone) for zone in zones})
+            self._metering.sample({zone: self._observer.intensity(zone) for zone in zones}, save=save)
         self._sample_at = self._clock.wall() + self._parts.sample_every_s
 
     def _outlived(self) -> bool:

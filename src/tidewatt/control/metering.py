@@ -1,15 +1,33 @@
 """Charging: what the node drew since the last look, divided among those who used it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tidewatt.accounting import stall
 from tidewatt.accounting.allocate import allocate
 from tidewatt.control.books import Books
+from tidewatt.control.devices import charged, owned
 from tidewatt.domain.job import Job
-from tidewatt.domain.ledger import PLATFORM, POOL, Account, EnergyReading, Holder, Phase, Usage
+from tidewatt.domain.ledger import PLATFORM, POOL, Account, Charge, EnergyReading, Holder, Phase, Usage
+from tidewatt.domain.units import format_duration
+from tidewatt.errors import TidewattError
 from tidewatt.policy.stuck import Pulse, feel
-from tidewatt.ports import Clock, Engine, EngineUsage, Meter, Store, WorkerUsage
+from tidewatt.ports import (
+    Clock,
+    DeviceMeter,
+    DeviceReading,
+    Engine,
+    EngineUsage,
+    Meter,
+    Store,
+    WorkerUsage,
+)
+
+SAVE_EVERY_S = 10.0
+"""Real seconds of readings that may wait to be saved together, and be lost if the supervisor is killed."""
+_JUMP_S = 5.0
+"""Clocks that are kept in time are moved by less."""
 
 
 @dataclass(slots=True)
@@ -34,6 +52,7 @@ class Metering:
         clock: Clock,
         books: Books,
         stall_share: float = stall.SHARE,
+        devices: DeviceMeter | None = None,
     ) -> None:
         self._stall_share = stall_share
         self._store = store
@@ -43,11 +62,20 @@ class Metering:
         self._books = books
         self._before = _Before()
         self._pulses: dict[tuple[str, int], Pulse] = {}
+        self._devices = devices
+        self._unsaved: list[Charge] = []
+        self._unsaved_s = 0.0
+        self._usual = "" if meter is None else meter.name
+        """Readings by another name are worth a note."""
+        self._noted: set[tuple[str, str]] = set()
 
     def begin(self, open_jobs: Sequence[Job]) -> None:
         """Start the first interval, and take up the totals of jobs that were begun earlier."""
         if self._meter is not None:
-            self._meter.read(self._clock)
+            with suppress(TidewattError):  # the first reading will tell
+                self._meter.read(self._clock)
+        if self._devices is not None:
+            self._devices.read(None)
         self._books.begin(open_jobs)
 
     def still_s(self, job_id: str, token: int) -> float:
@@ -55,21 +83,79 @@ class Metering:
         pulse = self._pulses.get((job_id, token))
         return pulse.still_s if pulse else 0.0
 
-    def sample(self, intensities: dict[str, float | None]) -> None:
+    def sample(self, intensities: dict[str, float | None], *, save: bool = True) -> None:
         """Charge the interval since the last call.
 
         Args:
             intensities: present intensity by zone, for the running totals; receipts price exactly.
+            save: whether all that was charged is to be saved now; otherwise a few seconds of it may wait,
+                since a transaction costs more than what is written in it.
         """
         usage = self._engine.usage()
         self._feel(usage)
-        reading = None if self._meter is None else self._meter.read(self._clock)
-        if reading is None:
-            return
-        allocations = allocate(reading, self._usages(usage, reading))
-        self._store.record_energy(reading, allocations)
-        for allocation in allocations:
-            self._books.add(allocation, reading.start_at, intensities)
+        reading = self._read(usage)
+        if reading is not None:
+            self._unsaved_s += reading.wall_s
+            for charge in self._charges(usage, reading):
+                self._unsaved.append(charge)
+                for allocation in charge[1]:
+                    self._books.add(allocation, reading.start_at, intensities)
+        if save or self._unsaved_s >= SAVE_EVERY_S:
+            self.save()
+
+    def _read(self, usage: EngineUsage) -> EnergyReading | None:
+        """What the meter says; one that fails ends no job, and what it leaves out is told as missing."""
+        try:
+            return None if self._meter is None else self._meter.read(self._clock)
+        except TidewattError as error:
+            self._note(usage, {"missing": f"energy cannot be read, and is missing from here on: {error}"})
+            return None
+
+    def save(self) -> None:
+        """Save all that was charged and waits."""
+        unsaved, self._unsaved, self._unsaved_s = self._unsaved, [], 0.0
+        if unsaved:
+            self._store.record_energies(unsaved)
+
+    def _charges(self, usage: EngineUsage, reading: EnergyReading) -> list[Charge]:
+        devices = () if self._devices is None else self._devices.read(reading)
+        owners = [owned(device.uses, usage.attempts) for device in devices]
+        working = {
+            attempt
+            for owner in owners
+            for attempt, use in owner.items()
+            if use.busy_s > self._stall_share * use.held_s
+        }
+        usages = self._usages(usage, reading, working)
+        phases = {(u.account.job_id, u.token): u.phase for u in usages if u.phase is Phase.STALLED}
+        self._tell(usage, reading, devices)
+        return [
+            (reading, allocate(reading, usages)),
+            *(charged(device, usage.attempts, phases) for device in devices),
+        ]
+
+    def _tell(self, usage: EngineUsage, reading: EnergyReading, devices: Sequence[DeviceReading]) -> None:
+        """Note with each job under way, once, what is unusual about how its energy is read."""
+        said = {d.reading.meter: f"{d.reading.meter}: {d.note}" for d in devices if d.note}
+        if reading.meter != self._usual:
+            said[reading.meter] = f"energy is now read by {reading.meter} (tier {int(reading.tier)})"
+        jump_s = (reading.end_at - reading.start_at) / self._clock.speed - reading.wall_s
+        if abs(jump_s) > _JUMP_S:
+            way = "forward" if jump_s > 0 else "back"
+            said[f"clock {jump_s:.0f}"] = (
+                f"the clock was set {way} by {format_duration(abs(jump_s))} while energy was read, which is "
+                "priced at the hours that it told"
+            )
+        self._note(usage, said)
+
+    def _note(self, usage: EngineUsage, said: Mapping[str, str]) -> None:
+        """Save words with each job, once for each of what they are about: figures in them may change."""
+        for attempt in usage.attempts if said else ():
+            for about, words in said.items():
+                if (attempt.job_id, about) not in self._noted:
+                    self._noted.add((attempt.job_id, about))
+                    at, wall = self._clock.now(), self._clock.wall()
+                    self._store.note(attempt.job_id, at=at, wall=wall, detail=words)
 
     def _feel(self, usage: EngineUsage) -> None:
         """Look after every attempt that has made its first step; before it, loading may take any time."""
@@ -83,7 +169,9 @@ class Metering:
             pulses[key] = feel(self._pulses.get(key), self._clock.wall(), step, cpu_s)
         self._pulses = pulses
 
-    def _usages(self, usage: EngineUsage, reading: EnergyReading) -> list[Usage]:
+    def _usages(
+        self, usage: EngineUsage, reading: EnergyReading, working: Collection[tuple[str, int]]
+    ) -> list[Usage]:
         before, self._before = (
             self._before,
             _Before(pool_cpu_s=usage.pool_cpu_s, platform_cpu_s=usage.platform_cpu_s),
@@ -91,7 +179,11 @@ class Metering:
         usages: list[Usage] = []
         for attempt in usage.attempts:
             key = (attempt.job_id, attempt.token)
-            usages.extend(self._phases(attempt, before.attempts.get(key, {}), reading.wall_s))
+            spent = _spent(attempt, before.attempts.get(key, {}))
+            if key not in working:
+                held_s = attempt.cpus * reading.wall_s
+                spent = stall.told_apart(spent, attempt.phase, held_s, reading.wall_s, self._stall_share)
+            usages.extend(_split(attempt, spent, reading.wall_s))
             self._before.attempts[key] = attempt.cpu_s
         pool_s = max(0.0, usage.pool_cpu_s - before.pool_cpu_s)
         platform_s = max(0.0, usage.platform_cpu_s - before.platform_cpu_s)
@@ -99,15 +191,15 @@ class Metering:
         usages.append(Usage(account=PLATFORM, phase=Phase.NONE, cpu_s=platform_s))
         return usages
 
-    def _phases(self, attempt: WorkerUsage, before: dict[Phase, float], wall_s: float) -> list[Usage]:
-        """One usage for each phase in which the attempt computed; its reservation is split alike."""
-        spent = {phase: max(0.0, cpu_s - before.get(phase, 0.0)) for phase, cpu_s in attempt.cpu_s.items()}
-        spent = {phase: cpu_s for phase, cpu_s in spent.items() if cpu_s > 0} or {attempt.phase: 0.0}
-        spent = stall.told_apart(spent, attempt.phase, attempt.cpus * wall_s, wall_s, self._stall_share)
-        return _split(attempt, spent, wall_s)
+
+def _spent(attempt: WorkerUsage, before: dict[Phase, float]) -> dict[Phase, float]:
+    """Processor seconds since the last look, by phase in which the attempt computed or, if in none, is."""
+    spent = {phase: max(0.0, cpu_s - before.get(phase, 0.0)) for phase, cpu_s in attempt.cpu_s.items()}
+    return {phase: cpu_s for phase, cpu_s in spent.items() if cpu_s > 0} or {attempt.phase: 0.0}
 
 
 def _split(attempt: WorkerUsage, spent: dict[Phase, float], wall_s: float) -> list[Usage]:
+    """One usage for each phase; the reservation is split as the processor time is."""
     total = sum(spent.values())
     return [
         Usage(

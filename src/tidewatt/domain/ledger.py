@@ -1,9 +1,14 @@
 """The record of energy: readings, the accounts that they are allocated to, and what they led to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tidewatt.domain.estimate import Estimate, Tier
+from tidewatt.errors import TidewattError
+
+DEVICES = "NVML"
+"""What the meters of devices are called, before the name of the device."""
 
 
 class Holder(StrEnum):
@@ -54,7 +59,8 @@ class EnergyReading:
     ``start_at`` and ``end_at`` are instants of the world's clock, which a replay runs faster than the
     real one; ``wall_s`` is the real length of the interval. Energies are integer microjoules.
     ``static_uj`` is the part drawn whether or not anything computes; the rest is dynamic. ``busy_cpu_s``
-    are the processor seconds that all programs of the node used, out of ``cpus`` processors.
+    are the processor seconds that all programs of the node used, out of ``cpus`` processors; of a GPU they
+    are the seconds in which its parts computed, and ``cpus`` is the number of its parts.
     """
 
     meter: str
@@ -68,6 +74,11 @@ class EnergyReading:
     high_uj: int
     busy_cpu_s: float
     cpus: int
+
+    @property
+    def of_device(self) -> bool:
+        """Whether it is of a GPU: then its parts stand in the place of processors, and no time is held."""
+        return self.meter.startswith(DEVICES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +109,29 @@ class Allocation:
     account: Account
     phase: Phase
     energy_uj: int
-    cpu_s: float | None = None
-    spare_uj: int | None = None
     reserved_cpu_s: float = 0.0
     zone: str = ""
     workers: int = 0
     token: int = 0
+    cpu_s: float | None = None
+    spare_uj: int | None = None
+
+
+Charge = tuple[EnergyReading, Sequence[Allocation]]
+"""A reading and all that was made of it."""
+
+
+def check_sum(reading: EnergyReading, allocations: Sequence[Allocation]) -> None:
+    """Refuse allocations that do not sum to their reading.
+
+    Raises:
+        TidewattError: they differ from it, be it by a microjoule.
+    """
+    allocated_uj = sum(allocation.energy_uj for allocation in allocations)
+    if allocated_uj != reading.energy_uj:
+        raise TidewattError(
+            f"allocations of {allocated_uj} µJ", f"{reading.energy_uj} µJ, all that {reading.meter} read"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

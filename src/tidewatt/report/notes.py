@@ -1,15 +1,14 @@
 """Says in words how well the figures of a receipt are known."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tidewatt.accounting.carbon import Operational
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import DEFAULTS
 from tidewatt.domain.estimate import Tier
+from tidewatt.domain.ledger import Balance
 from tidewatt.domain.signal import Quality
-from tidewatt.report.contents import (
-    Hour,
-)
+from tidewatt.report.contents import Hour
 from tidewatt.report.figures import percent
 from tidewatt.report.record import Record
 
@@ -43,11 +42,7 @@ def notes_of(
         )
     if any(hour.quality == Quality.MODELLED for hour in hours):
         notes.append("Carbon intensity comes from a model of the grid, not from measurement.")
-    tier = max((b.tier for b in record.balances), default=Tier.COUNTER)
-    if tier >= Tier.MODEL:
-        notes.append(
-            "Energy is modelled from processor time, as this machine has no counter that we may read."
-        )
+    notes.extend(_modelled(record.balances))
     if isinstance(other, Counterfactual) and other.operational.filled_share > 0:
         notes.append(
             f"{percent(other.operational.filled_share)} of the energy of the run it is compared with falls "
@@ -62,6 +57,18 @@ def notes_of(
         )
     notes.extend(_sources(record, priced))
     return tuple(notes)
+
+
+def _modelled(balances: Sequence[Balance]) -> Iterator[str]:
+    """What to say of energy that no counter told."""
+    modelled = [balance for balance in balances if balance.tier >= Tier.MODEL]
+    if modelled and len(modelled) == len(balances):
+        yield "Energy is modelled from processor time, as this machine has no counter that we may read."
+    elif modelled:
+        total_uj = sum(balance.energy_uj for balance in balances)
+        share = sum(balance.energy_uj for balance in modelled) / total_uj if total_uj else 1.0
+        meters = ", ".join(sorted({balance.meter for balance in modelled}))
+        yield f"{percent(share)} of the energy is modelled and not counted: by {meters}."
 
 
 def _sources(record: Record, priced: Operational) -> Iterator[str]:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tidewatt.adapters.cgroup import Groups
 from tidewatt.adapters.engines.nursery import Nursery
-from tidewatt.adapters.engines.processes import end_all, kill_group, tree_cpu_seconds
+from tidewatt.adapters.engines.processes import end_all, kill_group
+from tidewatt.adapters.engines.times import Times
 from tidewatt.domain.job import Attempt
 from tidewatt.domain.ledger import Phase
 from tidewatt.ports import (
@@ -71,6 +73,7 @@ class LocalEngine:
         self, trainer: str, *, warm_s: float = 60.0, keeps: Callable[[float], bool] = lambda _seconds: False
     ) -> None:
         self._nursery = Nursery(trainer)
+        self._times = Times(Groups.below_own())
         self._warm_s = warm_s
         """The zygote is let go when nothing runs and nothing is due for longer than this, ..."""
         self._keeps = keeps
@@ -141,7 +144,7 @@ class LocalEngine:
         left, self._left = self._left, []
         times = os.times()
         return EngineUsage(
-            attempts=(*left, *(_usage(team) for team in (*ended, *self._teams.values()))),
+            attempts=(*left, *(self._usage(team) for team in (*ended, *self._teams.values()))),
             pool_cpu_s=self._nursery.cpu_s(),
             platform_cpu_s=times.user + times.system,
         )
@@ -188,7 +191,17 @@ class LocalEngine:
         for team in self._teams.values():
             for worker in team.workers:
                 worker.channel.close()
+        self._times.close()
         self._selector.close()
+
+    def _usage(self, team: _Team) -> WorkerUsage:
+        for worker in team.workers:
+            self._look(worker)
+        return _usage(team)
+
+    def _look(self, worker: _Worker) -> None:
+        if worker.pid is not None and not worker.ended:
+            worker.cpu_s = max(worker.cpu_s, self._times.used_s(worker.pid) or 0.0)
 
     def _watch_nursery(self) -> None:
         channel = self._nursery.channel
@@ -243,7 +256,7 @@ class LocalEngine:
                     )
                 )
             case Paused():
-                self._left.append(_usage(team))
+                self._left.append(self._usage(team))
                 worker.before = _charged(worker)
                 self._resting[job_id] = self._teams.pop(job_id)
                 self._told.append(Exited(job_id=job_id, token=token, outcome="suspended"))
@@ -261,6 +274,7 @@ class LocalEngine:
                     worker.pid, worker.started = message.pid, message.started
                     if team.killed_for is not None:
                         kill_group(message.pid)
+                    self._times.watch(message.pid)
             case Refused():
                 self._nursery.be_plain()
                 self._lose_all()
@@ -280,8 +294,11 @@ class LocalEngine:
 
     def _end(self, team: _Team, rank: int, cpu_s: float) -> None:
         worker = team.workers[rank]
+        self._look(worker)
         worker.cpu_s = max(worker.cpu_s, cpu_s)
         worker.ended = True
+        if worker.pid is not None:
+            self._times.let_go(worker.pid)
         for message in worker.channel.receive():  # its last words may come in after the news of its end
             self._from_worker(team, rank, worker, message)
         self._selector.unregister(worker.channel)
@@ -313,7 +330,9 @@ class LocalEngine:
     def _dismiss(self, team: _Team) -> None:
         """Let go of a command that stood still: whatever it kept is lost."""
         worker = team.workers[0]
-        end_all([(worker.pid, worker.started)] if worker.pid is not None else [])
+        if worker.pid is not None:
+            end_all([(worker.pid, worker.started)])
+            self._times.let_go(worker.pid)
         self._selector.unregister(worker.channel)
         worker.channel.close()
 
@@ -349,7 +368,7 @@ def _exit(team: _Team) -> Exited:
 
 
 def _usage(team: _Team) -> WorkerUsage:
-    """Processor seconds of an attempt."""
+    """Processor seconds of an attempt, as last looked at."""
     by_phase: dict[Phase, float] = {}
     for worker in team.workers:
         for phase, cpu_s in _charged(worker).items():
@@ -364,13 +383,12 @@ def _usage(team: _Team) -> WorkerUsage:
         cpus=order.workers * order.function.cpus,
         phase=team.workers[0].phase,
         cpu_s=by_phase,
+        processes=tuple(worker.pid for worker in team.workers if worker.pid is not None),
     )
 
 
 def _charged(worker: _Worker) -> dict[Phase, float]:
     """Processor seconds of a worker since it began; what was not reported yet is of the present phase."""
-    if worker.pid is not None and not worker.ended:
-        worker.cpu_s = max(worker.cpu_s, tree_cpu_seconds(worker.pid) or 0.0)
     reported = sum(worker.reported.values())
     scale = min(1.0, worker.cpu_s / reported) if reported else 0.0
     found = {phase: cpu_s * scale for phase, cpu_s in worker.reported.items()}

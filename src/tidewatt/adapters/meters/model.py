@@ -74,16 +74,21 @@ class PowerModel:
 
 
 class ModelMeter:
-    """A meter of tier 3 that infers energy from the processor time of all programs of the node.
+    """A meter that infers energy from the processor time of all programs of the node.
 
+    It is of tier 3, or of tier 2 and named by its calibration where its model was calibrated on this machine.
     Energies are rounded down and the rest is carried to the next reading, so that the sum over any number
     of readings is that of one reading over the whole time.
     """
 
     name = "cpu-time model"
 
-    def __init__(self, model: PowerModel, processors: Processors | None = None) -> None:
+    def __init__(
+        self, model: PowerModel, processors: Processors | None = None, calibration: str = ""
+    ) -> None:
         self._model = model
+        self.tier = Tier.HYBRID if calibration else Tier.MODEL
+        self.name = f"{ModelMeter.name}, {calibration}" if calibration else ModelMeter.name
         self._processors = processors or Processors()
         self._before: Moment | None = None
         self._rest_uj = (0.0, 0.0)
@@ -112,7 +117,7 @@ class ModelMeter:
         self._before, self._rest_uj = after, (static_rest, dynamic_rest)
         return EnergyReading(
             meter=self.name,
-            tier=Tier.MODEL,
+            tier=self.tier,
             start_at=before.at,
             end_at=after.at,
             wall_s=wall_s,

@@ -55,7 +55,8 @@ class PowercapMeter:
     An interval that the counters do not explain is modelled instead, as tier 3 under a name that says why.
 
     ``idle_watts`` is the power of the idle node where it was calibrated; otherwise the static part is that
-    of ``model``. Read it at least every few minutes: a counter of 65 kJ wraps in that time.
+    of ``model``; ``calibration`` names where either is from. Read it at least every few minutes: a counter of
+    65 kJ wraps in that time.
     """
 
     name = "powercap"
@@ -66,7 +67,9 @@ class PowercapMeter:
         idle_watts: Estimate | None = None,
         model: PowerModel | None = None,
         processors: Processors | None = None,
+        calibration: str = "",
     ) -> None:
+        self.name = f"{PowercapMeter.name}, {calibration}" if calibration else PowercapMeter.name
         self._model = model or PowerModel()
         self._idle_watts = idle_watts
         # Counters cover whole packages, so the time of every processor is wanted, not of ours alone.

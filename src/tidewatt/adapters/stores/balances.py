@@ -5,7 +5,7 @@ and, in the same statement, the sum of the entries that came since.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import (
     BigInteger,
@@ -100,7 +100,9 @@ def beside(connection: Connection, job_id: str, start_at: float, end_at: float) 
     last = connection.execute(mine.order_by(allocations.c.id.desc())).scalar_one_or_none()
     if first is None or last is None:
         return {}
-    return _between(connection, _before(connection, first, start_at), _after(connection, last, end_at))
+    first = _reach(connection, first, lambda here, each: start_at < each[2] <= here[1], back=True)
+    last = _reach(connection, last, lambda here, each: here[2] <= each[1] < end_at, back=False)
+    return _between(connection, first, last)
 
 
 def _sums(*where: ColumnElement[bool]) -> "Select[*tuple[object, ...]]":
@@ -185,33 +187,32 @@ def _balance(row: RowMapping) -> Balance:
     )
 
 
-def _before(connection: Connection, first: int, start_at: float) -> int:
-    """The first of the readings that lead up to one without a break and end after an instant."""
+_Look = tuple[int, float, float, str]
+"""A reading's number, the interval that it was taken over, and its meter."""
+
+
+def _reach(
+    connection: Connection, number: int, goes_on: Callable[[_Look, _Look], bool], *, back: bool
+) -> int:
+    """The last of the readings before or after one that follow each other without a break.
+
+    Devices are read over the same interval as their node: those readings are one look, and belong together.
+    """
     kept = readings.c
-    following = connection.execute(select(kept.start_at).where(kept.id == first)).scalar_one()
-    earlier = select(kept.id, kept.start_at, kept.end_at).where(kept.id < first).order_by(kept.id.desc())
-    for number, began_at, ended_at in _rows(connection, earlier):
-        if not start_at < ended_at <= following:
+    columns = select(kept.id, kept.start_at, kept.end_at, kept.meter)
+    (here,) = _rows(connection, columns.where(kept.id == number))
+    beyond = columns.where(kept.id < number if back else kept.id > number)
+    meters = {here[3]}
+    for each in _rows(connection, beyond.order_by(kept.id.desc() if back else kept.id)):
+        together = each[1:3] == here[1:3] and each[3] not in meters
+        if not together and not goes_on(here, each):
             break
-        first, following = number, began_at
-    return first
+        meters = {*meters, each[3]} if together else {each[3]}
+        here = each
+    return here[0]
 
 
-def _after(connection: Connection, last: int, end_at: float) -> int:
-    """The last of the readings that follow one without a break and begin before an instant."""
-    kept = readings.c
-    ended = connection.execute(select(kept.end_at).where(kept.id == last)).scalar_one()
-    later = select(kept.id, kept.start_at, kept.end_at).where(kept.id > last).order_by(kept.id)
-    for number, began_at, ended_at in _rows(connection, later):
-        if not ended <= began_at < end_at:
-            break
-        last, ended = number, ended_at
-    return last
-
-
-def _rows(
-    connection: Connection, statement: "Select[int, float, float]"
-) -> Iterator[tuple[int, float, float]]:
+def _rows(connection: Connection, statement: "Select[int, float, float, str]") -> Iterator[_Look]:
     """The rows of a statement, fetched as they are asked for."""
     with connection.execution_options(yield_per=_AT_ONCE).execute(statement) as found:
         yield from found

@@ -2,34 +2,43 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
-from tidewatt.adapters.stores import rows
+from tidewatt.adapters.stores import rows, tables
+from tidewatt.adapters.stores.balances import PAGE, close_page
+from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.tables import allocations, readings
-from tidewatt.domain.ledger import Allocation, EnergyReading, LedgerEntry
-from tidewatt.errors import TidewattError
+from tidewatt.domain.ledger import Charge, LedgerEntry, check_sum
 
 
-def check_sum(reading: EnergyReading, shares: Sequence[Allocation]) -> None:
-    """Refuse allocations that do not sum to their reading.
+class Writer:
+    """Saves readings with their allocations, and sums a page of them whenever one is full."""
 
-    Raises:
-        TidewattError: they do not, in microjoules.
-    """
-    allocated_uj = sum(share.energy_uj for share in shares)
-    if allocated_uj != reading.energy_uj:
-        raise TidewattError(
-            f"allocations of {allocated_uj} µJ", f"{reading.energy_uj} µJ, all that {reading.meter} read"
-        )
+    def __init__(self, database: Database) -> None:
+        self._add_reading = database.insertion(tables.readings, rows.READING, returning="id")
+        self._add_allocation = database.insertion(tables.allocations, rows.ALLOCATION)
+        self._unpaged = 0
+        """Readings saved since a page was closed last, as far as this process knows."""
 
+    def save(self, connection: Connection, charges: Sequence[Charge]) -> None:
+        """Save them all.
 
-def save(connection: Connection, reading: EnergyReading, shares: Sequence[Allocation]) -> None:
-    """Save a reading and its allocations."""
-    statement = insert(readings).values(rows.reading_values(reading))
-    reading_id: int = connection.execute(statement.returning(readings.c.id)).scalar_one()
-    values = [rows.allocation_values(share, reading_id) for share in shares]
-    if values:
-        connection.execute(insert(allocations), values)
+        Raises:
+            TidewattError: the allocations of one do not sum to it, in microjoules; none is saved.
+        """
+        for charge in charges:
+            check_sum(*charge)
+        shares: list[tuple[object, ...]] = []
+        for reading, of_reading in charges:
+            values = rows.reading_row(reading)
+            reading_id: int = connection.exec_driver_sql(self._add_reading, values).scalar_one()
+            shares += [rows.allocation_row(allocation, reading_id) for allocation in of_reading]
+        if shares:
+            connection.exec_driver_sql(self._add_allocation, shares)
+        self._unpaged += len(charges)
+        if self._unpaged >= PAGE:
+            close_page(connection)
+            self._unpaged = 0
 
 
 def entries(connection: Connection, job_id: str | None) -> list[LedgerEntry]:

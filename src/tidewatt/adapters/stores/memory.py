@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 
 from tidewatt.accounting.balance import balances, beside
-from tidewatt.adapters.stores.ledger import check_sum
 from tidewatt.adapters.stores.moves import CHANGEABLE, unknown_job
 from tidewatt.adapters.stores.tables import printable
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
-from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry
+from tidewatt.domain.ledger import Allocation, Balance, Charge, EnergyReading, Holder, LedgerEntry, check_sum
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Quality, Reading, Signal
@@ -201,9 +200,22 @@ class MemoryStore:
         Raises:
             TidewattError: the allocations do not sum to the reading, in microjoules.
         """
-        check_sum(reading, allocations)
+        self.record_energies([(reading, allocations)])
+
+    def record_energies(self, charges: Sequence[Charge]) -> None:
+        """Save readings, each with its allocations.
+
+        Raises:
+            TidewattError: the allocations of one do not sum to it, in microjoules; none is saved.
+        """
+        for charge in charges:
+            check_sum(*charge)
         if self._keep_history:
-            self._ledger += [LedgerEntry(reading=reading, allocation=share) for share in allocations]
+            self._ledger += [
+                LedgerEntry(reading=reading, allocation=share)
+                for reading, allocations in charges
+                for share in allocations
+            ]
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
         """Entries of one job, or all of the node, in the order recorded."""

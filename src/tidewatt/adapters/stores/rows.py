@@ -1,6 +1,7 @@
 """Records of the domain as rows, and back."""
 
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -15,8 +16,13 @@ _SUBMISSION = tuple(f.name for f in fields(Submission))
 _JOB = tuple(f.name for f in fields(Job) if f.name != "submission")
 _ATTEMPT = tuple(f.name for f in fields(Attempt))
 _EVENT = tuple(f.name for f in fields(Event))
-_READING = tuple(f.name for f in fields(EnergyReading) if f.name != "tier")
 _ALLOCATION = tuple(f.name for f in fields(Allocation) if f.name != "account")
+READING = tuple(f.name for f in fields(EnergyReading))
+_READING = tuple(name for name in READING if name != "tier")
+ALLOCATION = ("reading_id", "holder", "job_id", *_ALLOCATION)
+_OF_READING = attrgetter(*READING[2:])
+_OF_ALLOCATION = attrgetter(*_ALLOCATION[1:])
+"""Of what is saved every second; what comes before them takes more than its attribute."""
 _CHECKPOINT = tuple(f.name for f in fields(Checkpointed))
 _SIGNAL = tuple(f.name for f in fields(Reading))
 
@@ -59,19 +65,16 @@ def event_of(row: RowMapping) -> Event:
     return Event(**_pick(row, _EVENT))
 
 
-def reading_values(reading: EnergyReading) -> dict[str, Any]:
-    """The columns of a meter's reading."""
-    return {**_values(reading, _READING), "tier": int(reading.tier)}
+def reading_row(reading: EnergyReading) -> tuple[object, ...]:
+    """The columns of a meter's reading, in the order of ``READING``."""
+    return (reading.meter, int(reading.tier), *_OF_READING(reading))
 
 
-def allocation_values(allocation: Allocation, reading_id: int) -> dict[str, Any]:
-    """The columns of a share of the reading with that number."""
-    return {
-        **_values(allocation, _ALLOCATION),
-        "holder": allocation.account.holder,
-        "job_id": allocation.account.job_id,
-        "reading_id": reading_id,
-    }
+def allocation_row(allocation: Allocation, reading_id: int) -> tuple[object, ...]:
+    """The columns of a share of the reading with that number, in the order of ``ALLOCATION``."""
+    account = allocation.account
+    of_share = (reading_id, str(account.holder), account.job_id, str(allocation.phase))
+    return (*of_share, *_OF_ALLOCATION(allocation))
 
 
 def ledger_entry_of(share: RowMapping, reading: EnergyReading) -> LedgerEntry:
@@ -82,7 +85,7 @@ def ledger_entry_of(share: RowMapping, reading: EnergyReading) -> LedgerEntry:
 
 def energy_reading_of(row: RowMapping) -> EnergyReading:
     """The meter's reading of a row."""
-    return EnergyReading(**_pick(row, _READING), tier=Tier(row["tier"]))
+    return EnergyReading(tier=Tier(row["tier"]), **_pick(row, _READING))
 
 
 def signal_values(grid: str, zone: str, reading: Reading) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tidewatt.adapters.stores.migrations import migrate
 from tidewatt.adapters.stores.moves import CHANGEABLE, fence, save_event, transition, unknown_job
 from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
-from tidewatt.domain.ledger import Allocation, Balance, EnergyReading, Holder, LedgerEntry
+from tidewatt.domain.ledger import Allocation, Balance, Charge, EnergyReading, Holder, LedgerEntry
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
@@ -34,8 +34,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._unpaged = 0
-        """Readings saved since the ledger was summed last, as far as this process knows."""
+        self._ledger = ledger.Writer(database)
 
     @classmethod
     def open(cls, url: str) -> "SqlStore":
@@ -326,12 +325,16 @@ class SqlStore:
         Raises:
             TidewattError: the allocations do not sum to the reading, in microjoules.
         """
-        ledger.check_sum(reading, allocations)
+        self.record_energies([(reading, allocations)])
+
+    def record_energies(self, charges: Sequence[Charge]) -> None:
+        """Save readings, each with its allocations, in one transaction.
+
+        Raises:
+            TidewattError: the allocations of one do not sum to it, in microjoules; none is saved.
+        """
         with self._database.writing(durable=False) as connection:
-            ledger.save(connection, reading, allocations)
-            if self._unpaged >= balances.PAGE:
-                balances.close_page(connection)
-        self._unpaged = 0 if self._unpaged >= balances.PAGE else self._unpaged + 1
+            self._ledger.save(connection, charges)
 
     def ledger(self, job_id: str | None = None) -> list[LedgerEntry]:
         """Entries of one job, or all of the node, in the order recorded."""
