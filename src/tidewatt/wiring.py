@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,9 +239,14 @@ def submitting(home: Home) -> Generator[None]:
 
 def supervised(home: Home) -> bool:
     """Whether a supervisor holds the state folder at this moment."""
-    if not home.lock.exists():
+    return is_held(home.lock)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of this file, which the kernel lets go of with its holder."""
+    if not path.exists():
         return False
-    with home.lock.open("r+") as lock:
+    with path.open("r+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -303,16 +308,17 @@ def _start_supervisor(home: Home) -> bool:
         return ready.read(len(_READY)) == _READY
 
 
-def supervise(home: Home, ready: int) -> None:
+def supervise(home: Home, ready: int, follow_up: Callable[[Home], bool]) -> None:
     """Be the supervisor of a state folder until there is nothing left to do.
 
-    ``ready`` is a descriptor that is written to and closed once the supervisor listens.
+    ``ready`` is a descriptor that is written to and closed once the supervisor listens. ``follow_up``
+    submits what triggers make of jobs that have succeeded, and tells whether that was anything.
     """
     linger_s = float(os.environ.get("TIDEWATT_LINGER_S", _LINGER_S))
     with home.lock.open("a+") as lock, suppress(KeyboardInterrupt):
         if not _hold(lock):
             return
-        while _supervise_once(home, ready, linger_s):
+        while _supervise_once(home, ready, linger_s, follow_up):
             ready = -1
 
 
@@ -337,7 +343,7 @@ def _hold(lock: TextIO) -> bool:
     return True
 
 
-def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
+def _supervise_once(home: Home, ready: int, linger_s: float, follow_up: Callable[[Home], bool]) -> bool:
     """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
     from tidewatt.adapters.meters.detect import best_meter  # noqa: PLC0415 - the same
@@ -364,6 +370,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
                 folder=home.jobs,
                 stall_share=settings.stall_share(),
                 stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
+                follow_up=lambda: bool(store.triggers.waiting()) and follow_up(home),
             ),
             settings.policy(),
         )

@@ -5,10 +5,11 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import psutil
 from rich.table import Table
 from rich.text import Text
 
-from tidewatt import wiring
+from tidewatt import waiting, wiring
 from tidewatt.cli import words
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.world import World
@@ -25,7 +26,7 @@ _TIERS = {Tier.COUNTER: "counter", Tier.HYBRID: "hybrid", Tier.MODEL: "MODEL", T
 def show_health(home: Path | None, *, json: bool) -> None:
     """Print every finding; nothing is started and nothing is written."""
     place = wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
-    findings = [*_software(), *_machine(), *_meters(), *_state(place)]
+    findings = [*_software(), *_machine(), *_meters(), *_state(place), _waiter(place)]
     if json:
         names = ("what", "state", "found")
         words.print_json([dict(zip(names, finding, strict=True)) for finding in findings])
@@ -98,3 +99,20 @@ def _state(place: wiring.Home) -> list[tuple[str, str, str]]:
             ("supervisor", "ok", "none: nothing of ours is running, and none is needed while idle")
         )
     return findings
+
+
+def _waiter(place: wiring.Home) -> tuple[str, str, str]:
+    """Who waits for triggers, if anybody has to."""
+    waiter = waiting.waiter(place)
+    if waiter.kind == "watcher":
+        memory_mb = psutil.Process(int(waiter.name)).memory_full_info().pss / 1e6
+        return ("triggers", "ok", f"a watcher sleeps for them, process {waiter.name}, {memory_mb:.1f} MB")
+    if waiter.kind == "systemd":
+        return ("triggers", "ok", f"systemd waits for them: systemctl --user status '{waiter.name}.*'")
+    if waiter.wanted:
+        return (
+            "triggers",
+            "problem",
+            "deployed, and nobody waits for them; `tidewatt triggers` sets it going",
+        )
+    return ("triggers", "ok", "none that has to be waited for")

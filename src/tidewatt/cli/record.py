@@ -24,6 +24,7 @@ def gather(client: Client, job: Job) -> Record:
     until = max(now, submission.deadline_at or now) + _AFTER_S
     plan = store.last_plan()
     shown = client.shown_result(job)
+    origin = client.triggers.origin_of(job.id)
     return Record(
         job=job,
         attempts=attempts,
@@ -40,6 +41,7 @@ def gather(client: Client, job: Job) -> Record:
         plan_note=plan.note(job.id) if plan else "",
         issued_at=now,
         result=as_result(shown),
+        trigger="" if origin is None else f"{origin.trigger}, {origin.said}",
     )
 
 

@@ -1,5 +1,6 @@
 """The one loop: observe, decide, act, record. The same live and simulated."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,6 +52,8 @@ class Parts:
     """The world that the clock and the grid belong to."""
     folder: Path
     """Jobs have their folders here."""
+    follow_up: Callable[[], bool] = lambda: False
+    """Submits the jobs that follow those which have succeeded; whether there were any."""
 
 
 class Loop:
@@ -86,6 +89,7 @@ class Loop:
     def begin(self) -> None:
         """Take up what an earlier loop left, and start the first metering interval."""
         recover(self._store, self._engine, self._recorder, self._parts.folder)
+        self._parts.follow_up()
         self._save_time()
         self._metering.begin(self._store.jobs(open_only=True))
 
@@ -123,6 +127,8 @@ class Loop:
             self._agenda.stir(job_id)
         if isinstance(event, Exited):
             self._observer.keep_hindsight(job_id)
+            if event.outcome == "succeeded" and self._parts.follow_up():
+                self._agenda.stir()
 
     @property
     def _decide_at(self) -> float:

@@ -59,6 +59,8 @@ class Record:
     plan_note: str
     issued_at: float
     result: dict[str, object] | None = None
+    trigger: str = ""
+    """The trigger that submitted it and on what occasion; empty if somebody did."""
     factors: Factors = field(default=DEFAULTS)
 
 
@@ -104,6 +106,7 @@ def _identity(record: Record) -> Identity:
         function=job.function.name,
         arguments=dict(job.submission.arguments),
         labels=dict(job.function.labels),
+        trigger=record.trigger,
         state=job.state,
         interim=job.state not in ENDED,
         submitted_at=job.submission.submitted_at,
