@@ -1,7 +1,6 @@
 """Who waits for triggers while nothing runs: systemd where the user has one, else a watcher of our own."""
 
 import fcntl
-import math
 import os
 import subprocess
 import sys
@@ -18,8 +17,6 @@ from tidewatt.wiring import Home
 
 __all__ = ["Look", "looked_into"]
 
-SOON_S = 60.0
-"""Real seconds that a look started by systemd stays for: writing units anew costs more."""
 _READY = b"ready"
 MOST_INSTANTS = 32
 
@@ -29,6 +26,8 @@ class Agenda:
     """What to wait for next, put together while looking at the triggers."""
 
     instants: set[float] = field(default_factory=set[float])
+    settled_wall: float | None = None
+    """When a file that was changed just now may be finished."""
     folders: dict[str, None] = field(default_factory=dict[str, None])
     settle_s: float = 1.0
 
@@ -41,10 +40,10 @@ class Agenda:
         self.settle_s = min(self.settle_s, settle_s) if self.folders else settle_s
         self.folders.update(dict.fromkeys(folders))
 
-    def due_in_s(self, wall: float) -> float | None:
-        """Seconds until the next look, if that is so soon that it is not worth anybody's waiting."""
-        next_s = min(self.instants, default=math.inf) - wall
-        return max(0.01, next_s) if next_s <= SOON_S else None
+    def settle_by(self, wall: float) -> None:
+        """Look again when files that were changed just now may be finished."""
+        self.settled_wall = wall if self.settled_wall is None else min(wall, self.settled_wall)
+        self.look_by(wall)
 
     @property
     def orders(self) -> orders.Orders:
@@ -120,9 +119,9 @@ def _by_systemd(agenda: Agenda) -> bool:
     named = os.environ.get("TIDEWATT_WAITER") or ""
     if named not in {"", "systemd", "watcher"}:
         raise UsageError(f"TIDEWATT_WAITER={named}", "systemd or watcher")
-    if named:
-        return named == "systemd"
-    return not os.environ.get("TIDEWATT_STORE") and units.expressible(agenda.folders) and systemd.available()
+    if named == "watcher" or not units.expressible(agenda.folders):
+        return False
+    return named == "systemd" or (not os.environ.get("TIDEWATT_STORE") and systemd.available())
 
 
 def _watch(home: Home, agenda: Agenda) -> units.Watch:

@@ -101,12 +101,20 @@ def _state(place: wiring.Home) -> list[tuple[str, str, str]]:
     return findings
 
 
+def _memory(number: str) -> str:
+    """``", 8.8 MB"``, or nothing of a process that is not there any more or that is not told of."""
+    try:
+        found = psutil.Process(int(number)).memory_full_info()
+    except (psutil.Error, ValueError):
+        return ""
+    return f", {getattr(found, 'pss', found.uss) / 1e6:.1f} MB"
+
+
 def _waiter(place: wiring.Home) -> tuple[str, str, str]:
     """Who waits for triggers, if anybody has to."""
     waiter = waiting.waiter(place)
     if waiter.kind == "watcher":
-        memory_mb = psutil.Process(int(waiter.name)).memory_full_info().pss / 1e6
-        return ("triggers", "ok", f"a watcher sleeps for them, process {waiter.name}, {memory_mb:.1f} MB")
+        return ("triggers", "ok", f"a watcher sleeps for them, process {waiter.name}{_memory(waiter.name)}")
     if waiter.kind == "systemd":
         return ("triggers", "ok", f"systemd waits for them: systemctl --user status '{waiter.name}.*'")
     if waiter.wanted:

@@ -62,7 +62,7 @@ def remove(name: Name, *, home: options.Home = None) -> None:
 def fire(
     *,
     stay: Annotated[
-        bool, typer.Option("--stay", help="Look again by itself at what will be due within a minute.")
+        bool, typer.Option("--stay", help="Look again by itself at files that were changed just now.")
     ] = False,
     home: options.Home = None,
 ) -> None:

@@ -28,6 +28,7 @@ from tidewatt.sdk.client import Client, Draft, Options
 
 _AT_ONCE = 256
 """Jobs in one transaction; the folders of so many may be left if it is killed, and are taken up again."""
+_MOMENT_S = 0.01
 _HELD_S = 60.0
 """Real seconds until the next look while jobs of a replay, or of another zone, hold the state folder."""
 
@@ -59,7 +60,7 @@ def folder_of(home: wiring.Home, trigger: Trigger) -> Path:
 def fire(client: Client, *, stay: bool = False) -> Fired:
     """Look at all triggers, submit what is due, and say what to wait for next.
 
-    With ``stay`` it looks again by itself at what will be due within a minute.
+    With ``stay`` it looks again by itself at files that were changed just now, until they are finished.
     """
     fired = Fired()
     while True:
@@ -67,10 +68,11 @@ def fire(client: Client, *, stay: bool = False) -> Fired:
             agenda = waiting.Agenda()
             for trigger in client.triggers.all():
                 _look_patiently(client, trigger, agenda, fired)
-            soon_s = agenda.due_in_s(wiring.clock_of(None).wall()) if stay else None
-            if soon_s is None and not waiting.begin(client.home, agenda):
+            settled_wall = agenda.settled_wall if stay else None
+            if settled_wall is None and not waiting.begin(client.home, agenda):
                 break
-        Event().wait(soon_s or agenda.settle_s)
+        if settled_wall is not None:
+            Event().wait(max(_MOMENT_S, settled_wall - wiring.clock_of(None).wall()))
     if client.triggers.waiting() or fired.jobs:
         wiring.wake(client.home).close()
     return fired
@@ -153,7 +155,7 @@ def _finished(
         Event().wait(cause.settle_s)
     agenda.follow(look.folders, cause.settle_s)
     if verdict.again_wall is not None:
-        agenda.look_by(verdict.again_wall)
+        agenda.settle_by(verdict.again_wall)
     return verdict.finished
 
 

@@ -100,7 +100,7 @@ class Handle(Generic[P, R]):
         calls = [self.submit(item) for item in items]
         return [call.result() for call in calls]
 
-    def deploy(self, name: str = "", **arguments: Any) -> None:  # noqa: ANN401 - the user's arguments
+    def deploy(self, name: str = "", /, **arguments: Any) -> None:  # noqa: ANN401 - the user's arguments
         """Deploy the function's trigger: from now on it submits jobs by itself, until it is removed.
 
         Args:
