@@ -2,6 +2,7 @@
 
 from tidewatt.domain.budget import Budget
 from tidewatt.runtime.context import EarlyStopping, Run
+from tidewatt.sdk.causes import cron, files
 from tidewatt.sdk.functions import Call, function, training
 
-__all__ = ["Budget", "Call", "EarlyStopping", "Run", "function", "training"]
+__all__ = ["Budget", "Call", "EarlyStopping", "Run", "cron", "files", "function", "training"]

@@ -11,6 +11,7 @@ from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
 from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.trigger import Fired, Occasion, Trigger
 from tidewatt.domain.world import World
 
 
@@ -401,4 +402,52 @@ class Store(Protocol):
 
     def last_plan(self) -> Plan | None:
         """The newest decision."""
+        ...
+
+
+class Triggers(Protocol):
+    """Deployed triggers, and the occasions on which they submitted jobs; part of the durable state."""
+
+    def deploy(self, trigger: Trigger) -> None:
+        """Save a trigger, in place of another one of its name; the occasions of that stay known."""
+        ...
+
+    def remove(self, name: str) -> bool:
+        """Forget a trigger and what waits for it; False if there is none of that name."""
+        ...
+
+    def all(self) -> list[Trigger]:
+        """What is deployed, by name."""
+        ...
+
+    def known(self, name: str, keys: Sequence[str]) -> set[str]:
+        """Those of the keys whose occasions have had their job or their refusal."""
+        ...
+
+    def fire(self, each: Iterable[tuple[Occasion, Submission]], *, wall: float) -> list[str]:
+        """Submit the job of every occasion that has none, in one transaction; the jobs submitted."""
+        ...
+
+    def refuse(self, occasion: Occasion, why: str, *, wall: float) -> None:
+        """Note why an occasion gets no job, unless it has one."""
+        ...
+
+    def reach(self, name: str, wall: float) -> None:
+        """Note up to when the times of a schedule have been dealt with."""
+        ...
+
+    def waiting(self) -> list[Occasion]:
+        """Occasions that have neither a job nor a refusal, oldest first."""
+        ...
+
+    def origin_of(self, job_id: str) -> Occasion | None:
+        """What a job was submitted for; None if somebody submitted it."""
+        ...
+
+    def last(self, name: str) -> Fired | None:
+        """The newest occasion of a trigger."""
+        ...
+
+    def counts(self, name: str) -> tuple[int, int]:
+        """How many occasions of a trigger got a job, and how many were refused."""
         ...

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,9 +275,14 @@ def submitting(home: Home) -> Generator[None]:
 
 def supervised(home: Home) -> bool:
     """Whether a supervisor holds the state folder at this moment."""
-    if not home.lock.exists():
+    return is_held(home.lock)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of this file, which the kernel lets go of with its holder."""
+    if not path.exists():
         return False
-    with home.lock.open("r+") as lock:
+    with path.open("r+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -340,16 +345,17 @@ def _start_supervisor(home: Home) -> bool:
         return ready.read(len(_READY)) == _READY
 
 
-def supervise(home: Home, ready: int) -> None:
+def supervise(home: Home, ready: int, follow_up: Callable[[Home], bool]) -> None:
     """Be the supervisor of a state folder until there is nothing left to do.
 
-    ``ready`` is a descriptor that is written to and closed once the supervisor listens.
+    ``ready`` is a descriptor that is written to and closed once the supervisor listens. ``follow_up``
+    submits what triggers make of jobs that have succeeded, and tells whether that was anything.
     """
     linger_s = float(os.environ.get("TIDEWATT_LINGER_S", _LINGER_S))
     with home.lock.open("a+") as lock, suppress(KeyboardInterrupt):
         if not _hold(lock):
             return
-        while _supervise_once(home, ready, linger_s):
+        while _supervise_once(home, ready, linger_s, follow_up):
             ready = -1
 
 
@@ -374,7 +380,7 @@ def _hold(lock: TextIO) -> bool:
     return True
 
 
-def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
+def _supervise_once(home: Home, ready: int, linger_s: float, follow_up: Callable[[Home], bool]) -> bool:
     """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
     from tidewatt.adapters.meters.detect import at_hand  # noqa: PLC0415 - the same
@@ -385,7 +391,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float) -> bool:
     engine.listen(bell.fileno(), bell.visit)
     try:
         with at_hand(home.calibrations, settings.meter_log()) as meters_here:
-            loop = _loop(home, store, engine, bell, meters_here)
+            loop = _loop(home, store, engine, bell, meters_here, follow_up)
             _tell(ready)
             standby.run(loop, linger_s)
     finally:
@@ -404,7 +410,12 @@ def _tell(ready: int) -> None:
 
 
 def _loop(
-    home: Home, store: Store, engine: Engine, feed: Feed, meters_here: tuple[Meter, DeviceMeter | None]
+    home: Home,
+    store: SqlStore,
+    engine: Engine,
+    feed: Feed,
+    meters_here: tuple[Meter, DeviceMeter | None],
+    follow_up: Callable[[Home], bool],
 ) -> "Loop":
     """The loop of a state folder, with all that the environment says of it."""
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
@@ -426,6 +437,7 @@ def _loop(
         world=world,
         folder=home.jobs,
         budgets=settings.budgets(home.path),
+        follow_up=lambda: bool(store.triggers.waiting()) and follow_up(home),
         factors=known,
         stall_share=settings.stall_share(),
         stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),

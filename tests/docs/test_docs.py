@@ -90,6 +90,7 @@ class Desk:
         assert command[0] in {"tidewatt", "python", sys.executable}, words
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("TIDEWATT_", "COV_", "COVERAGE_"))}
         here = {"TIDEWATT_HOME": str(self._home), "TIDEWATT_LINGER_S": "0", "TIDEWATT_ZONE": "DE"}
+        here["TIDEWATT_WAITER"] = "watcher"  # whoever runs the tests keeps a systemd without units of ours
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             command,
@@ -106,17 +107,19 @@ class Desk:
         return done.returncode, done.stdout
 
     def clear(self) -> None:
-        """Cancel what a block that failed half-way left open."""
+        """Remove and cancel what a block that failed half-way left open."""
+        for trigger in json.loads(self.run(["tidewatt", "triggers", "--json"])[1]):
+            self.run(["tidewatt", "triggers", "remove", trigger["trigger"]])
         for job in json.loads(self.run(["tidewatt", "jobs", "--json"])[1]):
             if job["ended_at"] is None:
                 self.run(["tidewatt", "cancel", job["job"]])
 
     def settle(self) -> None:
-        """Wait until no supervisor is left: it holds its lock until it is gone."""
-        lock = self._home / "supervisor.lock"
-        if lock.exists():
-            with lock.open("r+") as held:
-                fcntl.flock(held, fcntl.LOCK_EX)
+        """Wait until no watcher and no supervisor is left: each holds its lock until it is gone."""
+        for lock in (self._home / "watcher.lock", self._home / "supervisor.lock"):
+            if lock.exists():
+                with lock.open("r+") as held:
+                    fcntl.flock(held, fcntl.LOCK_EX)
         assert not (self._home / "supervisor.sock").exists()
 
 
@@ -227,12 +230,13 @@ def test_every_command_has_a_section() -> None:
 
 
 def names(of_app: Typer) -> set[str]:
-    """The commands of an application."""
-    return {
+    """The commands of an application, those that have commands of their own included."""
+    single = {
         command.name or command.callback.__name__
         for command in of_app.registered_commands
         if command.callback is not None
     }
+    return single | {str(group.name) for group in of_app.registered_groups}
 
 
 def test_links_decisions_and_words_hold() -> None:

@@ -6,10 +6,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event
 
+import psutil
 from rich.table import Table
 from rich.text import Text
 
-from tidewatt import wiring
+from tidewatt import waiting, wiring
 from tidewatt.adapters import cgroup
 from tidewatt.adapters.clocks.real import RealClock
 from tidewatt.adapters.meters import calibrate as calibrations
@@ -30,7 +31,7 @@ _TIERS = {Tier.COUNTER: "counter", Tier.HYBRID: "hybrid", Tier.MODEL: "MODEL", T
 def show_health(home: Path | None, *, json: bool) -> None:
     """Print every finding; this starts nothing and writes nothing."""
     place = _place(home)
-    findings = [*_software(), *_machine(), *_meters(place), *_state(place)]
+    findings = [*_software(), *_machine(), *_meters(place), *_state(place), _waiter(place)]
     if json:
         names = ("what", "state", "found")
         words.print_json([dict(zip(names, finding, strict=True)) for finding in findings])
@@ -131,3 +132,28 @@ def _state(place: wiring.Home) -> list[tuple[str, str, str]]:
             ("supervisor", "ok", "none: nothing of ours is running, and none is needed while idle")
         )
     return findings
+
+
+def _memory(number: str) -> str:
+    """``", 8.8 MB"``, or nothing of a process that is not there any more or that is not told of."""
+    try:
+        found = psutil.Process(int(number)).memory_full_info()
+    except (psutil.Error, ValueError):
+        return ""
+    return f", {getattr(found, 'pss', found.uss) / 1e6:.1f} MB"
+
+
+def _waiter(place: wiring.Home) -> tuple[str, str, str]:
+    """Who waits for triggers, if anybody has to."""
+    waiter = waiting.waiter(place)
+    if waiter.kind == "watcher":
+        return ("triggers", "ok", f"a watcher sleeps for them, process {waiter.name}{_memory(waiter.name)}")
+    if waiter.kind == "systemd":
+        return ("triggers", "ok", f"systemd waits for them: systemctl --user status '{waiter.name}.*'")
+    if waiter.wanted:
+        return (
+            "triggers",
+            "problem",
+            "deployed, and nobody waits for them; `tidewatt triggers` sets it going",
+        )
+    return ("triggers", "ok", "none that has to be waited for")

@@ -21,6 +21,7 @@ def gather(client: Client, job: Job) -> Record:
     until = max(now, submission.deadline_at or now) + _AFTER_S
     plan = store.last_plan()
     shown = client.shown_result(job)
+    origin = client.triggers.origin_of(job.id)
     return Record(
         job=job,
         attempts=attempts,
@@ -35,6 +36,7 @@ def gather(client: Client, job: Job) -> Record:
         issued_at=now,
         result=as_result(shown),
         checkpoints=tuple(store.checkpoints(job.id)),
+        trigger="" if origin is None else f"{origin.trigger}, {origin.said}",
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from tidewatt import waiting
 from tidewatt.sdk.client import Client
 
 
@@ -20,6 +21,8 @@ def look(home: Path | None) -> Client:
     client = open_client(home)
     if client.wake():
         typer.echo("tidewatt: unfinished jobs had nobody at work on them; a supervisor was started", err=True)
+    if waiting.resume(client.home):
+        typer.echo("tidewatt: triggers had nobody waiting for them; a watcher was started", err=True)
     return client
 
 

@@ -3,6 +3,10 @@
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidewatt.wiring import Home
 
 
 def main() -> None:
@@ -16,7 +20,13 @@ def main() -> None:
     os.setsid()
     from tidewatt.wiring import Home, supervise  # noqa: PLC0415 - after the fork, which should be quick
 
-    supervise(Home(Path(sys.argv[1])), int(sys.argv[2]))
+    supervise(Home(Path(sys.argv[1])), int(sys.argv[2]), _follow_up)
+
+
+def _follow_up(home: "Home") -> bool:
+    from tidewatt.sdk.firing import follow_up  # noqa: PLC0415 - few supervisors have a trigger to follow
+
+    return follow_up(home)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,9 @@ def screen(*, err: bool = False) -> Console:
 
 
 def print_json(value: object) -> None:
-    """One line of JSON on standard output, at once."""
-    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+    """One line of JSON on standard output, at once; what no Unicode text can hold is escaped."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    typer.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,6 @@
 """The one loop: observe, decide, act, record. The same live and simulated."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -65,6 +65,8 @@ class Parts:
     """Those in force; none unless told."""
     factors: Factors = DEFAULTS
     """What running totals of water and money go by."""
+    follow_up: Callable[[], bool] = lambda: False
+    """Submits the jobs that follow those which have succeeded; whether there were any."""
 
 
 class Loop:
@@ -116,6 +118,7 @@ class Loop:
             return
         self._begun = True
         recover(self._store, self._engine, self._recorder, self._parts.folder)
+        self._parts.follow_up()
         self._save_time()
         self._metering.begin(self._store.jobs(open_only=True))
 
@@ -159,6 +162,8 @@ class Loop:
             self._agenda.stir(job_id)
         if isinstance(event, Exited):
             self._keeper.keep_hindsight(job_id)
+            if event.outcome == "succeeded" and self._parts.follow_up():
+                self._agenda.stir()
 
     @property
     def _decide_at(self) -> float:

@@ -18,6 +18,8 @@ class Identity:
     arguments: dict[str, str]
     labels: dict[str, str]
     """What the user calls it by, such as its team and its cost centre."""
+    trigger: str
+    """The trigger that submitted it and on what occasion; empty if somebody did."""
     state: State
     interim: bool
     """The job has not ended; every figure is so far."""

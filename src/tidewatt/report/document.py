@@ -106,6 +106,7 @@ def _identity(receipt: Receipt) -> dict[str, object]:
         "function": who.function,
         "arguments": who.arguments,
         "labels": who.labels,
+        "trigger": who.trigger or None,
         "state": str(who.state),
         "interim": who.interim,
         "submitted_at": iso(who.submitted_at),

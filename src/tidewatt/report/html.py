@@ -56,6 +56,8 @@ def _head(receipt: Receipt) -> Iterator[str]:
         when += f", ended {instant(who.ended_at)}"
     yield f'<div class="who"><h1>{escape(who.function)}</h1>'
     yield f'<p class="state">{escape(who.state.capitalize())}: {when}</p>'
+    if who.trigger:
+        yield f'<p class="state">Submitted by trigger {escape(who.trigger)}</p>'
     if who.labels:
         items = "".join(f"<li>{escape(f'{k}: {v}')}</li>" for k, v in who.labels.items())
         yield f'<ul class="args" aria-label="Labels">{items}</ul>'

@@ -75,6 +75,7 @@ def _identity(record: Record) -> Identity:
         function=job.function.name,
         arguments=dict(job.submission.arguments),
         labels=dict(job.function.labels),
+        trigger=record.trigger,
         state=job.state,
         interim=job.state not in ENDED,
         submitted_at=job.submission.submitted_at,

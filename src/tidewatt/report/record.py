@@ -30,6 +30,8 @@ class Record:
     plan_note: str
     issued_at: float
     result: dict[str, object] | None = None
+    trigger: str = ""
+    """The trigger that submitted it and on what occasion; empty if somebody did."""
     checkpoints: tuple[SavedCheckpoint, ...] = ()
 
     @property

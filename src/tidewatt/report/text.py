@@ -51,6 +51,8 @@ def _head(receipt: Receipt) -> Iterator[str]:
         yield from _wrapped("  ".join(f"{k}={v}" for k, v in who.arguments.items()))
     if who.labels:
         yield from _wrapped("  ".join(f"{k}: {v}" for k, v in who.labels.items()))
+    if who.trigger:
+        yield from _wrapped(f"Submitted by trigger {who.trigger}")
     if who.interim:
         yield from _wrapped("The job has not ended. Every figure is so far.")
 

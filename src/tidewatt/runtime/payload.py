@@ -14,7 +14,8 @@ from tidewatt.domain.function import Payload
 
 _SOURCE = "source.py"
 _FUNCTION = "function.pkl"
-_ARGUMENTS = "arguments.pkl"
+ARGUMENTS = "arguments.pkl"
+"""The file of a job's folder that holds its arguments by name."""
 
 
 def describe(origin: Path | None, body: Any, name: str) -> Payload:  # noqa: ANN401 - any callable of the user's
@@ -39,7 +40,7 @@ def save(folder: Path, origin: Path | None, body: Any, arguments: dict[str, Any]
         (folder / _FUNCTION).write_bytes(cloudpickle.dumps(body))
     else:
         (folder / _SOURCE).write_bytes(origin.read_bytes())
-    (folder / _ARGUMENTS).write_bytes(cloudpickle.dumps(arguments))
+    (folder / ARGUMENTS).write_bytes(cloudpickle.dumps(arguments))
 
 
 def imports_of(source: bytes) -> tuple[str, ...]:
@@ -84,7 +85,7 @@ def load(folder: Path, payload: Payload) -> tuple[Any, dict[str, Any]]:
 
     Only files of the state folder are read: it belongs to the same user, mode 0700.
     """
-    arguments = cloudpickle.loads((folder / _ARGUMENTS).read_bytes())
+    arguments = cloudpickle.loads((folder / ARGUMENTS).read_bytes())
     if payload.form == "pickle":
         return cloudpickle.loads((folder / payload.path).read_bytes()), arguments
     module = load_module(folder / payload.path, Path(payload.origin))

@@ -17,9 +17,9 @@ from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Job, Submission
 from tidewatt.domain.lifecycle import ENDED, State, Wish
 from tidewatt.domain.units import HOUR_S
-from tidewatt.domain.world import WorldRequest
+from tidewatt.domain.world import World, WorldRequest
 from tidewatt.errors import JobFailed, UsageError
-from tidewatt.ports import Grid, Store, Update
+from tidewatt.ports import Grid, Store, Triggers, Update
 from tidewatt.runtime.payload import describe, save
 from tidewatt.runtime.storage import checked
 from tidewatt.sdk.proposal import Proposal
@@ -62,6 +62,17 @@ class Options:
     carbon_file: str | None = None
     source: Path | None = None
     """The file that the function was loaded from, if a copy of it is to be kept."""
+    payload: Payload | None = None
+    """How the code was kept before, if it was, as with a trigger that was deployed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A job that nobody has submitted yet, and where it would live."""
+
+    job: Job
+    world: World
+    grid: Grid
 
 
 class Client:
@@ -71,6 +82,7 @@ class Client:
         self.home = wiring.Home(home.absolute()) if home is not None else wiring.Home.default()
         store = wiring.open_store(self.home)
         self.store: Store = store
+        self.triggers: Triggers = store.triggers
         self._close = store.close
 
     def __enter__(self) -> Self:
@@ -102,13 +114,21 @@ class Client:
 
     def propose(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> Proposal:
         """What a submission would look like, and what would be planned for it."""
+        draft = self.draft(handle, arguments, options)
+        open_jobs = self.store.jobs(open_only=True)
+        observer = wiring.observer_at(self.store, draft.grid, draft.world, supervised=bool(open_jobs))
+        snapshot = observer.snapshot([*open_jobs, draft.job])
+        return Proposal(draft.job, draft.world, snapshot, settings.policy()(snapshot), draft.grid)
+
+    def draft(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> Draft:
+        """The job of a submission and the world that it joins, as long as nobody else submits."""
         settings.stall_share()  # the supervisor would stumble over a wrong one
         spec = _specify(handle.spec, options)
         request = WorldRequest(
             speed=options.speed,
             start_at=options.start_at,
             carbon_file=None if options.carbon_file is None else wiring.carbon_source(options.carbon_file),
-            zones=self._zones(spec, options),
+            zones=self.zones(spec, options.zones),
         )
         open_jobs = self.store.jobs(open_only=True)
         clock = wiring.clock_of(None)
@@ -122,7 +142,7 @@ class Client:
                     series.signal(zone, 0.0, 0.0)  # refuses damaged rows
             _check_zone(grid, zone, worlds.now(world, clock.wall(), supervised=False))
         at = worlds.now(world, clock.wall(), supervised=bool(open_jobs) and wiring.supervised(self.home))
-        payload = describe(options.source, handle.body, spec.name)
+        payload = options.payload or describe(options.source, handle.body, spec.name)
         job = _draft(
             spec=spec,
             arguments=arguments,
@@ -131,9 +151,7 @@ class Client:
             wall=clock.wall(),
             payload=payload,
         )
-        observer = wiring.observer_at(self.store, grid, world, supervised=bool(open_jobs))
-        snapshot = observer.snapshot([*open_jobs, job])
-        return Proposal(job, world, snapshot, settings.policy()(snapshot), grid)
+        return Draft(job, world, grid)
 
     def check(self, proposal: Proposal) -> None:
         """Refuse what cannot be done, and what there is no budget for.
@@ -151,7 +169,7 @@ class Client:
 
     def wake(self) -> bool:
         """See that somebody is at work if there is anything to do; True if nobody was."""
-        if not wiring.any_work(self.store):
+        if not wiring.any_work(self.store) and not self.triggers.waiting():
             wiring.tidy(self.home)
             return False
         if wiring.supervised(self.home):
@@ -249,11 +267,11 @@ class Client:
     def _at_rest(self, job_id: str) -> bool:
         return self.job(job_id).at_rest
 
-    def _zones(self, spec: FunctionSpec, options: Options) -> tuple[str, ...]:
+    def zones(self, spec: FunctionSpec, asked: tuple[str, ...]) -> tuple[str, ...]:
         """Where to run: as asked, as the function says, as the environment says, or where others run."""
         named = settings.zone()
         world = self.store.world()
-        zones = options.zones or spec.zones or ((named,) if named else ()) or (world.zones if world else ())
+        zones = asked or spec.zones or ((named,) if named else ()) or (world.zones if world else ())
         if not zones:
             raise settings.no_zone()
         return tuple(dict.fromkeys(zones))

@@ -8,8 +8,10 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from tidewatt.domain.budget import Budget
 from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
+from tidewatt.domain.trigger import Cause, Files, Schedule
 from tidewatt.domain.units import parse_bytes, parse_duration
 from tidewatt.errors import UsageError
+from tidewatt.sdk.causes import Decorated, cause_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -18,9 +20,11 @@ R = TypeVar("R")
 class Handle(Generic[P, R]):
     """A decorated function: call it as ever, or submit it."""
 
-    def __init__(self, body: Callable[P, R], spec: FunctionSpec) -> None:
+    def __init__(self, body: Callable[P, R], spec: FunctionSpec, cause: Cause | None = None) -> None:
         self.body: Callable[P, R] = body
         self.spec: FunctionSpec = spec
+        self.cause: Cause | None = cause
+        """What its trigger waits for, once deployed."""
         self.__doc__ = body.__doc__
         self.__name__ = spec.name
 
@@ -96,6 +100,23 @@ class Handle(Generic[P, R]):
         calls = [self.submit(item) for item in items]
         return [call.result() for call in calls]
 
+    def deploy(self, name: str = "", /, **arguments: Any) -> None:  # noqa: ANN401 - the user's arguments
+        """Deploy the function's trigger: from now on it submits jobs by itself, until it is removed.
+
+        Args:
+            name: what to call the trigger; as the function unless given.
+            **arguments: further arguments of each job, plain Python values.
+
+        Raises:
+            UsageError: the function waits for nothing, or an argument does not fit.
+        """
+        from tidewatt.sdk import deploying, firing  # noqa: PLC0415 - keeps `import tidewatt` light
+        from tidewatt.sdk.client import Client  # noqa: PLC0415 - the same
+
+        with Client() as client:
+            deploying.deploy(client, self, arguments, name=name)
+            firing.fire(client)
+
 
 class Call:
     """One submission, wherever it is by now."""
@@ -139,6 +160,9 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     checkpoint_every: str = "10 s",
     grace: str = "30 s",
     storage: str = "",
+    schedule: str | Schedule | None = None,
+    on: Files | None = None,
+    after: Decorated | None = None,
 ) -> Callable[[Callable[P, R]], Handle[P, R]]:
     """Make a function that takes a ``Run`` first a training: it can be suspended, moved and resized.
 
@@ -162,6 +186,9 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
             goes on from its last checkpoint.
         storage: where copies of checkpoints are kept, as a folder or a URL such as ``"s3://bucket/models"``;
             ``$TIDEWATT_STORAGE`` unless given, else this machine alone keeps them.
+        schedule: once deployed, when it submits jobs by itself: ``"0 3 * * *"`` in UTC, or ``tw.cron(...)``.
+        on: the same for finished files, ``tw.files("inbox/*.mp4")``.
+        after: the same for jobs of another function that have succeeded.
 
     Raises:
         UsageError: a value cannot be read, or they contradict each other.
@@ -186,7 +213,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         grace_s=parse_duration(grace),
         storage=storage,
     )
-    return _decorator(spec)
+    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after))
 
 
 def function(  # noqa: PLR0913 - each is one need of a function, given by name
@@ -200,6 +227,9 @@ def function(  # noqa: PLR0913 - each is one need of a function, given by name
     zones: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     budget: Budget | None = None,
+    schedule: str | Schedule | None = None,
+    on: Files | None = None,
+    after: Decorated | None = None,
 ) -> Callable[[Callable[P, R]], Handle[P, R]]:
     """Make an ordinary function one that can be submitted; once started it runs through.
 
@@ -213,6 +243,9 @@ def function(  # noqa: PLR0913 - each is one need of a function, given by name
         zones: grid zones that it may run in; empty for anywhere.
         labels: what to call it by in reports, such as ``{"team": "vision", "cost_centre": "42"}``.
         budget: what it may spend.
+        schedule: once deployed, when it submits jobs by itself: ``"0 3 * * *"`` in UTC, or ``tw.cron(...)``.
+        on: the same for finished files, ``tw.files("inbox/*.mp4")``.
+        after: the same for jobs of another function that have succeeded.
 
     Raises:
         UsageError: a value cannot be read.
@@ -230,11 +263,11 @@ def function(  # noqa: PLR0913 - each is one need of a function, given by name
         labels=tuple((labels or {}).items()),
         budget=budget,
     )
-    return _decorator(spec)
+    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after))
 
 
-def _decorator(spec: FunctionSpec) -> Callable[[Callable[P, R]], Handle[P, R]]:
+def _decorator(spec: FunctionSpec, cause: Cause | None) -> Callable[[Callable[P, R]], Handle[P, R]]:
     def decorate(body: Callable[P, R]) -> Handle[P, R]:
-        return Handle(body, replace(spec, name=body.__name__))
+        return Handle(body, replace(spec, name=body.__name__), cause)
 
     return decorate

@@ -17,6 +17,16 @@ def load(target: str) -> tuple[Path, Handle[Any, Any]]:
         UsageError: the file cannot be read or run, or it does not hold exactly one candidate.
     """
     file, _, name = target.partition(":")
+    path, handles = load_all(file)
+    return path, _choose(file, name, handles)
+
+
+def load_all(file: str) -> tuple[Path, dict[str, Handle[Any, Any]]]:
+    """A file and its decorated functions by name.
+
+    Raises:
+        UsageError: the file cannot be read or run.
+    """
     path = Path(file)
     if not path.is_file():
         raise UsageError(f"no file {file!r}", "a Python file with a @tw.training function", "check the path")
@@ -33,8 +43,7 @@ def load(target: str) -> tuple[Path, Handle[Any, Any]]:
             f"{file}, which raises {type(error).__name__} when it is imported: {error}", "a file that imports"
         ) from error
     members: dict[str, Any] = vars(module)
-    handles: dict[str, Handle[Any, Any]] = {k: v for k, v in members.items() if isinstance(v, Handle)}
-    return path, _choose(file, name, handles)
+    return path, {name: value for name, value in members.items() if isinstance(value, Handle)}
 
 
 def _choose(file: str, name: str, handles: dict[str, Handle[Any, Any]]) -> Handle[Any, Any]:

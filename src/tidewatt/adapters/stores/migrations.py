@@ -234,6 +234,39 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE balances ADD COLUMN spare_uj BIGINT",
         ),
     ),
+    Migration(
+        4,
+        (
+            """
+            CREATE TABLE triggers (
+                name TEXT NOT NULL PRIMARY KEY,
+                kind TEXT NOT NULL,
+                cause TEXT NOT NULL,
+                function TEXT NOT NULL,
+                payload TEXT NOT NULL,
+                arguments TEXT NOT NULL,
+                handed TEXT NOT NULL,
+                zones TEXT NOT NULL,
+                deployed_wall DOUBLE PRECISION NOT NULL,
+                reached_wall DOUBLE PRECISION NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE occasions (
+                seq {identity},
+                trigger_name TEXT NOT NULL,
+                key TEXT NOT NULL,
+                said TEXT NOT NULL,
+                wall DOUBLE PRECISION NOT NULL,
+                job_id TEXT,
+                refused TEXT NOT NULL,
+                UNIQUE (trigger_name, key)
+            )
+            """,
+            "CREATE INDEX occasions_by_job ON occasions (job_id)",
+            "CREATE INDEX occasions_waiting ON occasions (seq) WHERE job_id IS NULL AND refused = ''",
+        ),
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

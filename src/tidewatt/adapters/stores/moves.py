@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, insert, select, update
 
 from tidewatt.adapters.stores import rows, tables
-from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import State
+from tidewatt.domain.job import Job, Submission
+from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.errors import IllegalMove, StaleToken, TidewattError
 
 CHANGEABLE = frozenset(
@@ -65,6 +65,23 @@ def transition(
     raise StaleToken(
         f"job {job_id} at token {actual.token}", f"token {last_token}", "another attempt began since"
     )
+
+
+def queue(connection: Connection, submission: Submission) -> Job:
+    """Add a job that waits from now on; the database refuses an identifier that another has."""
+    statement = insert(tables.jobs).values(
+        **rows.submission_values(submission),
+        state=State.QUEUED,
+        wish=Wish.RUN,
+        token=0,
+        failures=0,
+        steps_done=0,
+        steps_reached=0,
+    )
+    job = rows.job_of(connection.execute(statement.returning(*tables.jobs.c)).mappings().one())
+    at, wall = submission.submitted_at, submission.submitted_wall
+    save_event(connection, job, None, at=at, wall=wall, detail="")
+    return job
 
 
 def save_event(

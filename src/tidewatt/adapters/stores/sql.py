@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from tidewatt.adapters.stores import balances, ledger, rows, tables
 from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.migrations import migrate
-from tidewatt.adapters.stores.moves import CHANGEABLE, fence, save_event, transition, unknown_job
+from tidewatt.adapters.stores.moves import CHANGEABLE, fence, queue, save_event, transition, unknown_job
+from tidewatt.adapters.stores.triggers import SqlTriggers, note_success
 from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
 from tidewatt.domain.ledger import Allocation, Balance, Charge, EnergyReading, Holder, LedgerEntry
@@ -35,6 +36,8 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ledger = ledger.Writer(database)
+        self.triggers = SqlTriggers(database)
+        """Deployed triggers, and the occasions on which they submitted jobs."""
 
     @classmethod
     def open(cls, url: str) -> "SqlStore":
@@ -75,22 +78,9 @@ class SqlStore:
         Raises:
             TidewattError: another submission has the same identifier.
         """
-        statement = insert(tables.jobs).values(
-            **rows.submission_values(submission),
-            state=State.QUEUED,
-            wish=Wish.RUN,
-            token=0,
-            failures=0,
-            steps_done=0,
-            steps_reached=0,
-        )
         try:
             with self._database.writing(durable=True) as connection:
-                row = connection.execute(statement.returning(*tables.jobs.c)).mappings().one()
-                job = rows.job_of(row)
-                at, wall = submission.submitted_at, submission.submitted_wall
-                save_event(connection, job, None, at=at, wall=wall, detail="")
-                return job
+                return queue(connection, submission)
         except IntegrityError:
             kept = self.job(submission.id)
             if kept is None:
@@ -162,6 +152,8 @@ class SqlStore:
         with self._database.writing(durable=True) as connection:
             job = transition(connection, job_id, before, after, changes)
             save_event(connection, job, before, at=at, wall=wall, detail=detail)
+            if after is State.SUCCEEDED:
+                note_success(connection, job, wall)
             return job
 
     def begin_attempt(self, job_id: str, before: State, attempt: Attempt) -> Job:

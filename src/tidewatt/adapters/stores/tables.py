@@ -302,3 +302,30 @@ world = Table(
     Column("id", Integer, primary_key=True),
     Column("world", Json(World), nullable=False),
 )
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("function", Json(FunctionSpec), nullable=False),
+    Column("payload", Json(Payload), nullable=False),
+    Column("arguments", Json(tuple[tuple[str, str], ...]), nullable=False),
+    Column("handed", Text, nullable=False),
+    Column("zones", Json(tuple[str, ...]), nullable=False),
+    Column("deployed_wall", Double, nullable=False),
+    Column("reached_wall", Double, nullable=False),
+)
+
+occasions = Table(
+    "occasions",
+    metadata,
+    Column("seq", BigInteger, primary_key=True),
+    Column("trigger_name", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("said", Words, nullable=False),
+    Column("wall", Double, nullable=False),
+    Column("job_id", Text),
+    Column("refused", Words, nullable=False),
+)

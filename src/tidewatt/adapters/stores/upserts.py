@@ -24,3 +24,23 @@ KEEP_WORLD = text(
     """
 ).bindparams(bindparam("world", type_=tables.world.c.world.type))
 """Keep the one world of a store."""
+
+CLAIM_OCCASION = text(
+    """
+    INSERT INTO occasions (trigger_name, key, said, wall, job_id, refused)
+    VALUES (:trigger, :key, :said, :wall, :job_id, :refused)
+    ON CONFLICT (trigger_name, key) DO UPDATE
+    SET wall = excluded.wall, job_id = excluded.job_id, refused = excluded.refused
+    WHERE occasions.job_id IS NULL AND occasions.refused = ''
+    """
+).bindparams(bindparam("said", type_=tables.Words()), bindparam("refused", type_=tables.Words()))
+"""Give an occasion its job or its refusal, unless it has one; the count of rows tells which."""
+
+NOTE_OCCASION = text(
+    """
+    INSERT INTO occasions (trigger_name, key, said, wall, job_id, refused)
+    VALUES (:trigger, :key, :said, :wall, NULL, '')
+    ON CONFLICT (trigger_name, key) DO NOTHING
+    """
+).bindparams(bindparam("said", type_=tables.Words()))
+"""Let an occasion wait for its job, unless it is known."""
