@@ -9,6 +9,8 @@ from tidewatt.report.figures import amount, duration, instant, percent, plain, s
 
 NOT_KNOWN = "not known"
 NO_DIFFERENCE = "no difference"
+_ROUNDING = 1e-9
+"""A share of a saving below which only the order of adding made a difference."""
 TIERS = {
     Tier.COUNTER: "measured by a counter",
     Tier.HYBRID: "measured in part, modelled in part",
@@ -79,7 +81,7 @@ def verdict(saved: Saving | Unknown) -> str:
 def saved_amount(saved: Saving) -> str:
     """The saving in grams, in words."""
     grams = saved.operational_g.value
-    if grams == 0:
+    if grams == 0 or (saved.share is not None and abs(saved.share.value) < _ROUNDING):
         return amount(0.0, "gCO2e")
     return f"{amount(abs(grams), 'gCO2e')} {'saved' if grams > 0 else 'more'}"
 
