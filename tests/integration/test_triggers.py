@@ -20,6 +20,8 @@ from tests.integration.shells import SOON, Shell
 import tidewatt as tw
 from tidewatt import waiting
 from tidewatt.adapters.waiting.folders import Look
+from tidewatt.domain.estimate import Tier
+from tidewatt.domain.ledger import UNALLOCATED, Allocation, EnergyReading, Phase
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.trigger import at_time
 from tidewatt.errors import UsageError
@@ -350,6 +352,34 @@ def test_a_replay_holds_triggers_back_and_refuses_new_ones(own: Client, tmp_path
     for _ in own.follow(replayed):
         pass
     assert len(firing.fire(own, stay=True).jobs) + own.triggers.counts("count")[0] >= 1
+
+
+def test_a_budget_that_is_used_up_refuses_what_a_trigger_submits(own: Client, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    deployed(own, tmp_path, "count")
+    now = clock_of(None).now()
+    drawn = EnergyReading(
+        meter="test",
+        tier=Tier.COUNTER,
+        start_at=now - 1.0,
+        end_at=now,
+        wall_s=1.0,
+        energy_uj=10_000_000,
+        static_uj=0,
+        low_uj=10_000_000,
+        high_uj=10_000_000,
+        busy_cpu_s=0.0,
+        cpus=1,
+    )
+    nobodys = Allocation(account=UNALLOCATED, phase=Phase.NONE, energy_uj=10_000_000)
+    own.store.record_energy(drawn, [nobodys])
+    (own.home.path / "budget.toml").write_text('[month]\nenergy = "1 J"\nwhen_reached = "refuse"\n')
+    (inbox / "a.txt").write_text("x")
+    fired = firing.fire(own, stay=True)
+    assert fired.jobs == []
+    assert "the machine's energy budget of 1.00 J" in str(fired.problems)
+    assert own.store.jobs() == []
 
 
 def test_what_does_not_fit_is_refused_in_words(desk: Desk) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import cloudpickle
 
-from tidewatt import waiting, wiring
+from tidewatt import settings, waiting, wiring
 from tidewatt.domain.function import FunctionSpec
 from tidewatt.domain.job import Submission
 from tidewatt.domain.trigger import Files, Occasion, Schedule, Trigger, at_time
@@ -25,6 +25,7 @@ from tidewatt.policy import due, ripe
 from tidewatt.runtime.handover import ResultOf
 from tidewatt.runtime.payload import ARGUMENTS
 from tidewatt.sdk.client import Client, Draft, Options
+from tidewatt.sdk.proposal import Proposal
 
 _AT_ONCE = 256
 """Jobs in one transaction; the folders of so many may be left if it is killed, and are taken up again."""
@@ -207,16 +208,17 @@ def _submit(client: Client, trigger: Trigger, cases: Sequence[Case], fired: Fire
 
 
 def _admit(client: Client, draft: Draft) -> None:
-    """Refuse what cannot be done; other jobs matter to one with a deadline alone.
+    """Refuse what cannot be done or paid for; other jobs matter where there is a deadline or a budget.
 
     Raises:
-        Refused: no site is permitted or large enough, or a deadline would be missed.
+        Refused: no site is permitted or large enough, a deadline would be missed, or a budget is used up.
+        UsageError: the budgets in force cannot be read.
     """
-    from tidewatt.policy import admission  # noqa: PLC0415 - numpy is slow to load, and most looks find nothing
-
-    others = client.store.jobs(open_only=True) if draft.job.function.deadline_s is not None else []
+    alone = draft.job.function.deadline_s is None and not settings.budgets(client.home.path)().rules
+    others = [] if alone else client.store.jobs(open_only=True)
     observer = wiring.observer_at(client.store, draft.grid, draft.world, supervised=bool(others))
-    admission.check(observer.snapshot([*others, draft.job]), draft.job.id)
+    snapshot = observer.snapshot([*others, draft.job])
+    client.check(Proposal(draft.job, draft.world, snapshot, settings.policy()(snapshot), draft.grid))
 
 
 def _drafted(like: Submission, trigger: Trigger, case: Case) -> Submission:
