@@ -112,3 +112,5 @@ class Payload:
     sha256: str = ""
     imports: tuple[str, ...] = ()
     """Top-level modules that the source imports; the zygote may load them ahead of a fork."""
+    data: str = ""
+    """A hash of what is told of the files that arguments name; empty where they name none."""

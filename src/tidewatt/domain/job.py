@@ -173,6 +173,14 @@ class Event:
 
 
 def done_before(job: Job, jobs: Sequence[Job]) -> Job | None:
-    """The first of some jobs that had done the same work before this one was submitted."""
+    """The first of some jobs that had done the same work on the same data before this one was submitted."""
     done = (each for each in jobs if each.seq < job.seq and each.state is State.SUCCEEDED)
-    return next((each for each in done if each.submission.same_work(job.submission)), None)
+    data = job.submission.payload.data
+    return next(
+        (
+            each
+            for each in done
+            if each.submission.same_work(job.submission) and each.submission.payload.data == data
+        ),
+        None,
+    )

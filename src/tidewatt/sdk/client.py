@@ -20,6 +20,7 @@ from tidewatt.domain.units import HOUR_S
 from tidewatt.domain.world import World, WorldRequest
 from tidewatt.errors import JobFailed, UsageError
 from tidewatt.ports import Grid, Store, Triggers, Update
+from tidewatt.runtime.data import fingerprint
 from tidewatt.runtime.payload import describe, save
 from tidewatt.runtime.storage import checked
 from tidewatt.sdk.proposal import Proposal
@@ -143,6 +144,7 @@ class Client:
             _check_zone(grid, zone, worlds.now(world, clock.wall(), supervised=False))
         at = worlds.now(world, clock.wall(), supervised=bool(open_jobs) and wiring.supervised(self.home))
         payload = options.payload or describe(options.source, handle.body, spec.name)
+        payload = replace(payload, data=fingerprint(arguments))
         job = _draft(
             spec=spec,
             arguments=arguments,
