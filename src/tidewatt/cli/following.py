@@ -51,7 +51,7 @@ class LiveTeller:
 
 
 class LineTeller:
-    """Lines for pipes, files and programs: one for each hour of the grid and each change of state.
+    """Lines for pipes, files and programs: one for each hour of the grid, change of state and word of budgets.
 
     With ``every_s`` there are more, one in so many real seconds while anything is heard.
     """
@@ -70,7 +70,7 @@ class LineTeller:
 
     def tell(self, update: Update, view: View) -> None:
         """Write a line if it is due, and whatever makes the forecast less certain, once."""
-        told = (update.state, update.workers, update.at // HOUR_S)
+        told = (update.state, update.workers, update.budget, update.at // HOUR_S)
         if told != self._told or self._clock.wall() - self._told_wall >= self._every_s:
             self._told, self._told_wall = told, self._clock.wall()
             self._write(update)
