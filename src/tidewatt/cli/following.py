@@ -51,7 +51,7 @@ class LiveTeller:
 
 
 class LineTeller:
-    """Lines for pipes, files and programs: one for each hour of the grid, change of state and word of budgets.
+    """Lines for pipes, files and programs: one for each hour, change of state and word of budgets.
 
     With ``every_s`` there are more, one in so many real seconds while anything is heard.
     """
