@@ -1,4 +1,4 @@
-"""The one place that names concrete adapters, and where state and settings lie."""
+"""The one place that names concrete adapters."""
 
 import fcntl
 import os
@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -20,12 +19,13 @@ from tidewatt.accounting.factors import DEFAULTS, SERVER_PROCESSORS, Factors
 from tidewatt.adapters import cgroup
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
+from tidewatt.adapters.home import Home as Home  # noqa: PLC0414 - a name of the wiring for whoever is above it
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.domain import world as worlds
 from tidewatt.domain.signal import Series
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
-from tidewatt.errors import NewerState, UsageError
+from tidewatt.errors import UsageError
 from tidewatt.ports import Clock, DeviceMeter, Engine, Feed, Grid, Meter, Store
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from tidewatt.control.observe import Observer
     from tidewatt.control.standby import Standby
 
-_FORMAT = 1
-"""Of the state folder as a whole; the database numbers its own schema."""
 _TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
 _STUCK_S = 300.0
@@ -45,86 +43,6 @@ _MOST_FAILURES = 5
 _MOMENT_S = 0.2
 _TRIES = 100
 """A supervisor that is leaving may take seconds to end its zygote; each try waits for it a moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """A state folder: everything that outlives a process lies in it, readable by its owner alone."""
-
-    path: Path
-
-    @classmethod
-    def default(cls) -> "Home":
-        """``$TIDEWATT_HOME``, or the platform's folder for a user's state."""
-        named = os.environ.get("TIDEWATT_HOME")
-        return cls(Path(named).absolute() if named else Path(platformdirs.user_state_dir("tidewatt")))
-
-    @property
-    def jobs(self) -> Path:
-        """Each job has its folder in here."""
-        return self.path / "jobs"
-
-    @property
-    def socket(self) -> Path:
-        """Where the supervisor listens while there is one."""
-        return self.path / "supervisor.sock"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the supervisor; the kernel lets go of it however that ends."""
-        return self.path / "supervisor.lock"
-
-    @property
-    def submitting(self) -> Path:
-        """Locked while a submission settles on a world, so that two at once agree on it."""
-        return self.path / "submit.lock"
-
-    @property
-    def calibrations(self) -> Path:
-        """What this machine was found to draw, one file for each time that it was measured."""
-        return self.path / "calibrations"
-
-    @property
-    def log(self) -> Path:
-        """What supervisor and zygote have to say when something goes wrong."""
-        return self.path / "supervisor.log"
-
-    @property
-    def store_url(self) -> str:
-        """``$TIDEWATT_STORE``, or a SQLite file in the folder."""
-        return os.environ.get("TIDEWATT_STORE") or f"sqlite:///{self.path / 'state.db'}"
-
-    def prepare(self) -> None:
-        """Make the folder if there is none, and see that this version can read it.
-
-        Raises:
-            NewerState: a newer version wrote it; nothing is touched.
-            UsageError: it cannot be made.
-        """
-        mark = self.path / "format"
-        if mark.exists():
-            self._check(mark)
-            return
-        try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)
-            self.jobs.mkdir(mode=0o700, exist_ok=True)
-            mark.write_text(f"{_FORMAT}\n")
-        except OSError as error:
-            raise UsageError(
-                f"state folder {self.path}, which cannot be used ({error.strerror})",
-                "a folder that can be written to",
-                "set TIDEWATT_HOME or use --home",
-            ) from error
-
-    def _check(self, mark: Path) -> None:
-        text = mark.read_text().strip()
-        if not text.isdigit() or int(text) > _FORMAT:
-            raise NewerState(
-                f"state folder {self.path} of format {text or 'unknown'}",
-                f"format {_FORMAT} or older",
-                "upgrade tidewatt, or use another state folder (--home)",
-            )
 
 
 def open_store(home: Home) -> SqlStore:
@@ -255,10 +173,18 @@ def clock_of(world: World | None) -> Clock:
 
 
 def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> "Observer":
-    """An observer for a command that wants to know what a supervisor would decide."""
+    """An observer for a command that wants to know what a supervisor would decide.
+
+    Raises:
+        UsageError: hours or factors of the site are damaged, over which a supervisor would stumble.
+    """
     from tidewatt.control.observe import Observer  # noqa: PLC0415 - the same
 
-    prospect, known = prospect_on(grid, open_series()), factors()
+    series, known = open_series(), factors()
+    for each in series.values():
+        for zone in set(world.zones) & set(each.zones()):
+            each.signal(zone, 0.0, 0.0)  # the rows of a zone are read, and refused, when it is asked for
+    prospect = prospect_on(grid, series)
     clock = clock_of(world)  # from here on the hours of a replay go by
     if world.replayed:
         clock = ReplayClock(world.speed, worlds.now(world, clock.wall(), supervised=supervised))

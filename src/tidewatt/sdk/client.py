@@ -136,11 +136,7 @@ class Client:
         known = self.store.world()
         world = worlds.join(known, request) if open_jobs and known else worlds.make(request, clock.wall())
         grid = wiring.open_grid(world.carbon_file)
-        beside = wiring.open_series().values()
         for zone in world.zones:
-            for series in beside:
-                if zone in series.zones():
-                    series.signal(zone, 0.0, 0.0)  # refuses damaged rows
             _check_zone(grid, zone, worlds.now(world, clock.wall(), supervised=False))
         at = worlds.now(world, clock.wall(), supervised=bool(open_jobs) and wiring.supervised(self.home))
         payload = options.payload or describe(options.source, handle.body, spec.name)
