@@ -42,8 +42,8 @@ bench: .venv/.dev-stamp ## Run one benchmark: make bench NAME=start [ARGS=...]
 docs: .venv/.demo-stamp ## Check links, decision records and the glossary
 	$(BIN)/python tools/check_docs.py
 
-chaos: .venv/.dev-stamp ## Kill processes at random while jobs run, and look for losses
-	$(BIN)/pytest -n 2 tests/chaos $(ARGS)
+chaos: .venv/.dev-stamp ## Kill processes at random, fill disks and set clocks while jobs run, and look for losses
+	TIDEWATT_CHAOS_KILLS=$${TIDEWATT_CHAOS_KILLS:-500} $(BIN)/pytest -n 2 tests/chaos $(ARGS)
 
 clean: ## Remove all that make has made, .venv included
 	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -3,6 +3,8 @@
 from tidewatt.domain.budget import Budget
 from tidewatt.runtime.context import EarlyStopping, Run
 from tidewatt.sdk.causes import cron, files
-from tidewatt.sdk.functions import Call, function, training
+from tidewatt.sdk.environments import Env
+from tidewatt.sdk.functions import function, training
+from tidewatt.sdk.ways import Call
 
-__all__ = ["Budget", "Call", "EarlyStopping", "Run", "cron", "files", "function", "training"]
+__all__ = ["Budget", "Call", "EarlyStopping", "Env", "Run", "cron", "files", "function", "training"]

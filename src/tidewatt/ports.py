@@ -1,6 +1,7 @@
 """What Tidewatt asks of the world, each as few methods as its callers need."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -173,7 +174,17 @@ class Rung:
     """A command asks the loop to look again."""
 
 
-EngineEvent = Started | Progressed | Checkpointed | Exited | Rung
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Direct calls of a function have begun: a job that stands for all of them is to be charged."""
+
+    job_id: str
+    function: FunctionSpec
+    zone: str
+    workers: int
+
+
+EngineEvent = Opened | Started | Progressed | Checkpointed | Exited | Rung
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +284,18 @@ class Engine(Protocol):
         """Whether something that was suspended is kept in memory, and lost if the engine is closed."""
         ...
 
+    @property
+    def serving(self) -> bool:
+        """Whether direct calls are being made or waited for."""
+        ...
+
+    def let_go(self) -> bool:
+        """Let go of workers that wait for calls, each after the call that it is at; False if there are none.
+
+        ``Exited`` follows for each function whose last worker has left.
+        """
+        ...
+
     def close(self) -> None:
         """End everything that the engine started."""
         ...
@@ -290,7 +313,11 @@ class Store(Protocol):
         ...
 
     def submit(self, submission: Submission) -> Job:
-        """Make a submission durable before returning."""
+        """Make a submission durable before returning; or return the job that has its idempotency key."""
+        ...
+
+    def job_named(self, idempotency_key: str) -> Job | None:
+        """The job that was submitted with this key, or None."""
         ...
 
     def job(self, job_id: str) -> Job | None:
@@ -299,6 +326,30 @@ class Store(Protocol):
 
     def jobs(self, *, open_only: bool = False) -> list[Job]:
         """All jobs in order of submission."""
+        ...
+
+    def jobs_at_hand(self, most: int, passed_over: Collection[str] = ()) -> list[Job]:
+        """Open jobs; of the unplanned the first ``most`` that want to run, and as many to be cancelled.
+
+        Unplanned is a job that waits for room alone and was never tried. Of those, higher priority comes
+        first, and those of the functions ``passed_over`` never.
+        """
+        ...
+
+    def any_open(self) -> bool:
+        """Whether any job has not ended."""
+        ...
+
+    def counts(self) -> Counter[State]:
+        """How many jobs are in each state that any is in."""
+        ...
+
+    def ended_last(self, most: int) -> list[Job]:
+        """The newest submissions of those that have ended, in order of submission."""
+        ...
+
+    def ids(self) -> list[str]:
+        """The identifiers of all jobs, in order of submission."""
         ...
 
     def called_since(self, wall: float) -> list[tuple[str, str, float]]:
@@ -318,9 +369,13 @@ class Store(Protocol):
         at: float,
         wall: float,
         detail: str = "",
+        attempt: Attempt | None = None,
         **changes: object,
     ) -> Job:
-        """Move a job and save the event, or raise IllegalMove; ``changes`` are further columns of it."""
+        """Move a job and save the event, or raise IllegalMove; ``changes`` are further columns of it.
+
+        What is new of its ``attempt`` is saved along with it, or StaleToken is raised and nothing saved.
+        """
         ...
 
     def begin_attempt(self, job_id: str, before: State, attempt: Attempt) -> Job:

@@ -8,6 +8,7 @@ from tidewatt.accounting.stall import SHARE
 from tidewatt.adapters.budgetfile import BudgetFile
 from tidewatt.domain.objective import Objective, parse
 from tidewatt.domain.signal import Series
+from tidewatt.domain.units import parse_bytes
 from tidewatt.errors import UsageError
 from tidewatt.ports import Grid
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from tidewatt.control.foresight import Foresight
     from tidewatt.policy.idle.names import AtPrice
     from tidewatt.policy.names import Policy
+
+_CALL_LIMIT = "2 GiB"
+_LOG_LIMIT = "20 MB"
+_LEAST_LOG = 1 << 16
+_SPILL = "64 KiB"
+"""Two such messages fit into a Unix socket, so that both ends may write before they read."""
 
 
 def policy() -> "Policy":
@@ -130,6 +137,37 @@ def meter_log() -> Path | None:
     if named and not Path(named).is_absolute():
         raise UsageError(f"TIDEWATT_METER_LOG={named}", "a whole path", f"set it to {Path(named).absolute()}")
     return Path(named) if named else None
+
+
+def call_limit_bytes() -> int:
+    """The most that ``$TIDEWATT_CALL_LIMIT`` lets the arguments or the results of calls be, as one pickle.
+
+    Raises:
+        UsageError: it is no size.
+    """
+    return parse_bytes(os.environ.get("TIDEWATT_CALL_LIMIT") or _CALL_LIMIT)
+
+
+def spill_bytes() -> int:
+    """From how many bytes on they go by a file, as ``$TIDEWATT_SPILL`` says it.
+
+    Raises:
+        UsageError: it is no size.
+    """
+    return parse_bytes(os.environ.get("TIDEWATT_SPILL") or _SPILL)
+
+
+def log_limit_bytes() -> int:
+    """How much of each log ``$TIDEWATT_LOG_LIMIT`` lets stay on disk before its older half is dropped.
+
+    Raises:
+        UsageError: it is no size, or too small for a log to tell anything.
+    """
+    text = os.environ.get("TIDEWATT_LOG_LIMIT") or _LOG_LIMIT
+    limit = parse_bytes(text)
+    if limit < _LEAST_LOG:
+        raise UsageError(f"TIDEWATT_LOG_LIMIT={text}", "64 KiB or more")
+    return limit
 
 
 def zone() -> str | None:

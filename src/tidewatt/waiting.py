@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tidewatt import wiring
+from tidewatt.adapters import supervision
 from tidewatt.adapters.waiting import orders, systemd, units
 from tidewatt.adapters.waiting.folders import Look, looked_into
 from tidewatt.errors import UsageError
@@ -136,7 +136,7 @@ def _watch(home: Home, agenda: Agenda) -> units.Watch:
 
 
 def _watched(home: Home) -> bool:
-    return wiring.is_held(home.path / orders.LOCK)
+    return supervision.is_held(home.path / orders.LOCK)
 
 
 def _start_watcher(home: Home) -> None:

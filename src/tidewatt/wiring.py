@@ -1,34 +1,33 @@
 """The one place that names concrete adapters."""
 
-import fcntl
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
-from types import FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from tidewatt import settings
 from tidewatt.accounting.factors import DEFAULTS, SERVER_PROCESSORS, Factors
-from tidewatt.adapters import cgroup
+from tidewatt.adapters import cgroup, supervision
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
-from tidewatt.adapters.home import Home as Home  # noqa: PLC0414 - a name of the wiring for whoever is above it
+from tidewatt.adapters.home import Home as Home  # noqa: PLC0414 - whoever asks for a state folder asks here
 from tidewatt.adapters.stores.sql import SqlStore
+from tidewatt.adapters.supervision import hold, tell
 from tidewatt.domain import world as worlds
 from tidewatt.domain.signal import Series
 from tidewatt.domain.site import Site
 from tidewatt.domain.world import World
-from tidewatt.errors import UsageError
 from tidewatt.ports import Clock, DeviceMeter, Engine, Feed, Grid, Meter, Store
+from tidewatt.runtime.frames import Limits
+from tidewatt.runtime.journal import trim
 
 if TYPE_CHECKING:
+    from tidewatt.adapters.engines.door import Place
+    from tidewatt.adapters.environments.cache import Environments
     from tidewatt.adapters.meters.detect import MeterFinding
     from tidewatt.control.foresight import Prospect
     from tidewatt.control.loop import Loop
@@ -38,11 +37,6 @@ if TYPE_CHECKING:
 _TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
 _STUCK_S = 300.0
-_READY = b"ready"
-_MOST_FAILURES = 5
-_MOMENT_S = 0.2
-_TRIES = 100
-"""A supervisor that is leaving may take seconds to end its zygote; each try waits for it a moment."""
 
 
 def open_store(home: Home) -> SqlStore:
@@ -191,84 +185,27 @@ def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> 
     return Observer(store, grid, clock, lambda: sites_of(world, known), prospect)
 
 
-@contextmanager
-def submitting(home: Home) -> Generator[None]:
-    """Keep other submissions to the same state folder waiting during the body."""
-    with home.submitting.open("a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def supervised(home: Home) -> bool:
-    """Whether a supervisor holds the state folder at this moment."""
-    return is_held(home.lock)
-
-
-def is_held(path: Path) -> bool:
-    """Whether a process holds the lock of this file, which the kernel lets go of with its holder."""
-    if not path.exists():
-        return False
-    with path.open("r+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
-
-
-def tidy(home: Home) -> None:
-    """Remove the socket of a supervisor that was killed before it could."""
-    if home.socket.exists():
-        with home.lock.open("a+") as lock, suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # while it is held nobody else binds one
-            home.socket.unlink(missing_ok=True)
-
-
 def wake(home: Home) -> Caller:
-    """Ring the supervisor of a state folder, starting one if there is none.
-
-    It is no child of this process in any way that matters: a session of its own, no terminal.
+    """Ring the supervisor of a state folder, starting one in today's environment if there is none.
 
     Raises:
         UsageError: it does not start; its log says why.
     """
-    failures = 0
-    for _ in range(_TRIES):
-        caller = Caller.ring(home.socket)
-        if caller is not None:
-            return caller
-        if not _start_supervisor(home) and not supervised(home):
-            failures += 1
-        if failures == _MOST_FAILURES:
-            break
-    tail = home.log.read_text(errors="replace").strip().splitlines()[-1:] if home.log.exists() else []
-    raise UsageError(
-        f"no supervisor for {home.path}: {' '.join(tail) or 'it does not say why'}",
-        "one that starts",
-        f"read {home.log}",
+    return supervision.wake(home, settings.environment())
+
+
+def call_limits(home: Home) -> Limits:
+    """How large arguments and results may be, and where large ones lie on their way."""
+    return Limits(
+        most_bytes=settings.call_limit_bytes(), spill_bytes=settings.spill_bytes(), folder=str(home.path)
     )
 
 
-def _start_supervisor(home: Home) -> bool:
-    """Start a supervisor and wait until it listens; False if it left, as it does if there is one already."""
-    reader, writer = os.pipe()
-    command = [sys.executable, "-m", "tidewatt.cli.supervisor", str(home.path), str(writer)]
-    try:
-        with home.log.open("ab") as log:
-            subprocess.run(  # noqa: S603 - our own module, with arguments of our own
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[writer],
-                cwd="/",
-                env=settings.environment(),
-            )
-    finally:
-        os.close(writer)
-    with os.fdopen(reader, "rb") as ready:
-        return ready.read(len(_READY)) == _READY
+def environments() -> "Environments":
+    """The environments of this user, which all state folders share."""
+    from tidewatt.adapters.environments.cache import Environments  # noqa: PLC0415 - most functions have none
+
+    return Environments(Path(platformdirs.user_cache_dir("tidewatt")) / "environments")
 
 
 def supervise(home: Home, ready: int, follow_up: Callable[[Home], bool]) -> None:
@@ -279,69 +216,60 @@ def supervise(home: Home, ready: int, follow_up: Callable[[Home], bool]) -> None
     """
     linger_s = float(os.environ.get("TIDEWATT_LINGER_S", _LINGER_S))
     with home.lock.open("a+") as lock, suppress(KeyboardInterrupt):
-        if not _hold(lock):
+        if not hold(lock):
             return
         while _supervise_once(home, ready, linger_s, follow_up):
             ready = -1
 
 
-def _hold(lock: TextIO) -> bool:
-    """Take the lock; False if another supervisor has it and does not leave in a moment.
-
-    That one either listens, or will in a moment, or is about to leave: whoever asked rings again.
-    """
-
-    def give_up(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, _MOMENT_S)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    except TimeoutError:
-        return False
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    return True
-
-
 def _supervise_once(home: Home, ready: int, linger_s: float, follow_up: Callable[[Home], bool]) -> bool:
     """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
+    from tidewatt.adapters.engines.nursery import end_strays  # noqa: PLC0415 - the same
     from tidewatt.adapters.meters.detect import at_hand  # noqa: PLC0415 - the same
+    from tidewatt.adapters.stores.patient import patient, patiently  # noqa: PLC0415 - the same
 
-    store = open_store(home)
+    opened = open_store(home)
+    outage = supervision.Outage(RealClock().wall)
+    store = patient(opened, outage)
+    followed = patiently(lambda: bool(opened.triggers.waiting()) and follow_up(home), outage)
+    if supervision.left_open(home):
+        end_strays(str(home.path))
+        supervision.sweep(home, lambda job_id: store.job(job_id) is not None)
     standby = _standby(store)
-    bell, engine = Bell(home.socket), LocalEngine(_TRAINER, keeps=standby.keeps)
+    bell = Bell(home.socket)
+    place, prepared = _place(home, store, linger_s), not any_work(store)
+    log_bytes = settings.log_limit_bytes()
+    engine = LocalEngine(
+        _TRAINER,
+        home=home,
+        keeps=standby.keeps,
+        place=place,
+        environments=environments,
+        prepared=prepared,
+        trim=lambda logs: trim([*logs, home.log], log_bytes),
+    )
     engine.listen(bell.fileno(), bell.visit)
     try:
         with at_hand(home.calibrations, settings.meter_log()) as meters_here:
-            loop = _loop(home, store, engine, bell, meters_here, follow_up)
-            _tell(ready)
+            loop = _loop(home, store, engine, bell, meters_here, followed)
+            tell(ready)
             standby.run(loop, linger_s)
     finally:
         bell.close()
         engine.close()
         left = any_work(store)
-        store.close()
+        opened.close()
     return left
-
-
-def _tell(ready: int) -> None:
-    """Let whoever started this supervisor know that it listens, once."""
-    if ready >= 0:
-        os.write(ready, _READY)
-        os.close(ready)
 
 
 def _loop(
     home: Home,
-    store: SqlStore,
+    store: Store,
     engine: Engine,
     feed: Feed,
     meters_here: tuple[Meter, DeviceMeter | None],
-    follow_up: Callable[[Home], bool],
+    follow_up: Callable[[], bool],
 ) -> "Loop":
     """The loop of a state folder, with all that the environment says of it."""
     from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
@@ -357,13 +285,13 @@ def _loop(
         devices=meters_here[1],
         clock=clock_of(world),
         feed=feed,
-        sites=lambda: sites_of(store.world(), known, cpus),
+        sites=lambda world: sites_of(world, known, cpus),
         prospect=prospect_on(grid, series),
         series=series,
         world=world,
         folder=home.jobs,
         budgets=settings.budgets(home.path),
-        follow_up=lambda: bool(store.triggers.waiting()) and follow_up(home),
+        follow_up=follow_up,
         factors=known,
         stall_share=settings.stall_share(),
         stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
@@ -377,9 +305,23 @@ def _standby(store: Store) -> "Standby":
     return Standby(store, RealClock(), settings.idle_policy())
 
 
+def _place(home: Home, store: Store, linger_s: float) -> "Place":
+    from tidewatt.adapters.engines.door import Place  # noqa: PLC0415 - the same
+
+    return Place(
+        socket=home.door,
+        jobs=home.jobs,
+        limits=call_limits(home),
+        zones=lambda: (store.world() or World()).zones,
+        processors=cgroup.processors(),
+        warm_s=linger_s,
+        wall=RealClock().wall,
+    )
+
+
 def any_work(store: Store) -> bool:
     """Whether a supervisor would have something to do."""
-    return not all(job.at_rest for job in store.jobs(open_only=True))
+    return not all(job.at_rest for job in store.jobs_at_hand(1))
 
 
 def meters(home: Home) -> "list[MeterFinding]":

@@ -209,6 +209,71 @@ def test_submitted_job_is_queued_with_its_event(store: Store) -> None:
     ]
 
 
+def unplanned(job_id: str, name: str = "resize", priority: int = 0) -> Submission:
+    function = FunctionSpec(name=name, kind=Kind.FUNCTION, priority=priority)
+    return replace(submission(job_id), function=function, deadline_at=None)
+
+
+def test_of_the_unplanned_the_first_are_at_hand_and_of_the_others_all(store: Store) -> None:
+    for each in ("a", "b", "c"):
+        store.submit(unplanned(each))
+    store.submit(unplanned("first", priority=1))
+    store.submit(submission("planned"))
+    store.submit(replace(unplanned("in-time"), deadline_at=2e9))
+
+    def at_hand(most: int, *passed_over: str) -> list[str]:
+        return [job.id for job in store.jobs_at_hand(most, passed_over)]
+
+    assert at_hand(2) == ["a", "first", "planned", "in-time"]
+    assert at_hand(9) == ["a", "b", "c", "first", "planned", "in-time"]
+    assert at_hand(9, "resize") == ["planned", "in-time"]
+    assert at_hand(1, "other") == at_hand(1) == ["first", "planned", "in-time"]
+
+
+def test_who_was_tried_or_is_to_leave_does_not_stand_unplanned(store: Store) -> None:
+    for each in ("tried", "leaving", "aside", "a", "b"):
+        store.submit(unplanned(each))
+    store.begin_attempt("tried", State.QUEUED, attempt(job_id="tried"))
+    store.move("tried", State.STARTING, State.QUEUED, at=1.0, wall=2.0)
+    store.wish("leaving", Wish.CANCEL)
+    store.wish("aside", Wish.HOLD)
+    assert [job.id for job in store.jobs_at_hand(1)] == ["tried", "leaving", "aside", "a"]
+    assert [job.id for job in store.jobs_at_hand(0)] == ["tried", "aside"]
+    store.move("leaving", State.QUEUED, State.CANCELLED, at=1.0, wall=2.0)
+    assert [job.id for job in store.jobs_at_hand(2)] == ["tried", "aside", "a", "b"]
+
+
+def test_jobs_are_counted_by_state_and_those_that_ended_are_told_from_the_newest_on(store: Store) -> None:
+    assert not store.any_open()
+    assert not store.counts()
+    for each in ("a", "b", "c"):
+        store.submit(submission(each))
+    for each in ("b", "a"):
+        store.move(each, State.QUEUED, State.CANCELLED, at=1.0, wall=2.0)
+    assert store.counts() == {State.CANCELLED: 2, State.QUEUED: 1}
+    assert [job.id for job in store.ended_last(1)] == ["b"]
+    assert [job.id for job in store.ended_last(5)] == ["a", "b"]
+    assert store.ids() == ["a", "b", "c"]
+    assert store.any_open()
+    store.move("c", State.QUEUED, State.CANCELLED, at=1.0, wall=2.0)
+    assert not store.any_open()
+
+
+def test_a_move_saves_what_is_new_of_its_attempt_or_nothing_at_all(store: Store) -> None:
+    started(store)
+    news = replace(attempt(), first_step=3, startup_wall_s=0.5)
+    store.move("a", State.STARTING, State.RUNNING, at=1.0, wall=2.0, attempt=news)
+    assert store.attempts("a") == [news]
+    with pytest.raises(StaleToken):
+        store.move(
+            "a", State.RUNNING, State.FAILED, at=1.0, wall=2.0, attempt=replace(news, token=7, first_step=9)
+        )
+    kept = store.job("a")
+    assert kept is not None
+    assert kept.state is State.RUNNING
+    assert store.attempts("a") == [news]
+
+
 def test_submitting_twice_is_submitting_once(store: Store) -> None:
     store.submit(submission())
     moved = store.move("a", State.QUEUED, State.CANCELLED, at=1.0, wall=2.0)
@@ -776,3 +841,20 @@ def test_password_is_never_told(tmp_path: Path) -> None:
         SqlStore.open(f"postgresql://someone:secret@/db?host={tmp_path}")
     assert "secret" not in str(failed.value)
     assert "someone:***" in str(failed.value)
+
+
+def test_a_key_names_one_job_for_ever(store: Store) -> None:
+    keyed = replace(submission("a"), idempotency_key="digits 2026-11-21")
+    first = store.submit(keyed)
+    again = replace(submission("b"), idempotency_key="digits 2026-11-21")
+    assert store.submit(again) == first
+    store.move("a", State.QUEUED, State.CANCELLED, at=1.0, wall=2.0)
+    assert store.submit(again).state is State.CANCELLED
+    assert store.job_named("digits 2026-11-21") == store.job("a")
+    assert store.job("b") is None
+    assert store.job_named("digits 2026-11-22") is None
+
+
+def test_jobs_without_a_key_are_as_many_as_are_submitted(store: Store) -> None:
+    assert [store.submit(submission(name)).id for name in "ab"] == ["a", "b"]
+    assert store.job_named("") is None

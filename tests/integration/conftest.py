@@ -145,3 +145,24 @@ def shell(tmp_path: Path) -> Generator[Shell]:
     for process in left:
         process.kill()
     assert not left
+
+
+@pytest.fixture(scope="module")
+def functions_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """One state folder and one supervisor for most tests of a file; it is ended in the end."""
+    folder = tmp_path_factory.mktemp("functions") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIDEWATT_HOME", str(folder))
+        patch.setenv("TIDEWATT_ZONE", "DE")
+        patch.setenv("TIDEWATT_LINGER_S", "60")
+        patch.setenv("TIDEWATT_CALL_LIMIT", "250 MB")
+        yield folder
+    left = [p for main in _supervisors(folder) for p in (main, *main.children(recursive=True))]
+    for each in left:
+        each.kill()
+    psutil.wait_procs(left, timeout=SOON)
+
+
+def _supervisors(folder: Path) -> list[psutil.Process]:
+    found = psutil.process_iter(["cmdline"])
+    return [p for p in found if {"tidewatt.cli.supervisor", str(folder)} <= set(p.info["cmdline"] or [])]

@@ -79,7 +79,7 @@ def test_a_run_ends_with_its_receipt(shell: Shell, add: str, tmp_path: Path) -> 
     out, err = shell.run("run", add, "--arg", "a=40", "--out", str(tmp_path / "out"))
     assert err == ""
     assert "offline grid model v1 (MODEL), zone DE" in out
-    assert "running on 1 worker" in out
+    assert "succeeded, job" in out
     assert "What it took" in out
     assert "\x1b" not in out
     written = json.loads((tmp_path / "out" / "receipt.json").read_text())

@@ -1,15 +1,17 @@
 """A disk that fills up costs the newest checkpoint, never those before it."""
 
 import errno
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 import torch
+from tests import disks
+from tests.integration.shells import SOON
 
 from tidewatt.runtime import checkpoint
 
@@ -24,6 +26,20 @@ try:
 except OSError as error:
     print("refused", error.strerror)
 """
+FILLS = """
+import tidewatt as tw
+
+@tw.function()
+def fill(filler):
+    print("begun")
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+    return "full"
+"""
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_old_one_and_no_part_of_itself(tmp_path: Path) -> None:
@@ -37,20 +53,24 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_old_one_and_no_part_of_itself
         assert content.read() == b"whole"
 
 
+def test_what_is_printed_to_a_log_without_room_is_dropped_and_fails_nobody() -> None:
+    program = """
+import sys
+from tidewatt.runtime.secret import Veil
+from tidewatt.runtime.worker import redirect_output
+redirect_output("/dev/full", Veil(()))
+print(100_000 * "too much to say")
+sys.stderr.write("and more")
+sys.exit(7)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 7
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"mounting is not permitted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with disks.small_disk(tmp_path / "disk", 8) as disk:
+        yield disk
 
 
 def fill(path: Path) -> None:
@@ -82,3 +102,28 @@ def test_a_training_on_a_full_disk_goes_on_from_its_old_checkpoint(
     assert job.attempt(2) == "succeeded"
     expected, got = straight.model(), job.model()
     assert [key for key in expected if not torch.equal(got[key], expected[key])] == []
+
+
+def test_a_result_for_which_there_is_no_room_waits_for_it_in_words(
+    small_disk: Path, tmp_path: Path, training: Callable[..., Any]
+) -> None:
+    source, filler = tmp_path / "fills.py", small_disk / "filler"
+    source.write_text(FILLS)
+    job = training(small_disk / "job", source=source, filler=str(filler))
+    log = job.folder / "attempt-1.log"
+    said: list[str] = []
+
+    def free_once_told() -> None:
+        for _ in range(int(SOON * 100)):
+            if log.exists() and "no room for result-1.pkl" in log.read_text():
+                said.append(log.read_text())
+                break
+            Event().wait(0.01)
+        filler.unlink()
+
+    freeing = Thread(target=free_once_told)
+    freeing.start()
+    assert job.attempt(1) == "succeeded"
+    freeing.join()
+    assert said
+    assert job.result() == "full"

@@ -7,7 +7,7 @@ import psutil
 import pytest
 from sqlalchemy import create_engine, text
 
-from tidewatt import wiring
+from tidewatt.adapters import supervision
 from tidewatt.sdk.client import Client, Options
 from tidewatt.sdk.functions import function
 
@@ -49,9 +49,13 @@ def test_with_a_history_the_zygote_outlives_the_lingering(
     call(client)
     Event().wait(_LONGER_THAN_LINGERING_S)
     supervisor, *zygote = processes_of(client)
-    assert wiring.supervised(client.home)
+    assert supervision.supervised(client.home)
     assert len(zygote) == 1
     call(client)
+    first, second, *workers = processes_of(client)
+    assert [first, second] == [supervisor, *zygote]
+    _, alive = psutil.wait_procs(workers, timeout=PATIENCE_S)
+    assert not alive  # one that waits for calls is let go while the others stay
     assert processes_of(client) == [supervisor, *zygote]
     supervisor.kill()
     psutil.wait_procs([supervisor, *zygote], timeout=PATIENCE_S)

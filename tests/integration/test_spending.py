@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from threading import Event
@@ -127,6 +128,21 @@ def test_a_run_over_its_own_budget_rests_until_it_is_raised_and_resumed(shell: S
     shell.run("resume", job)
     shell.run("logs", "-f", job)
     assert shell.json("show", job)["state"] == "succeeded"
+
+
+def test_direct_calls_are_counted_and_not_held(shell: Shell, greet: str) -> None:
+    in_force(
+        shell,
+        '[run]\nenergy = "1 mJ"\nwhen_reached = "stop"\n'
+        '[lineage.greet]\nenergy = "1 mJ"\nwhen_reached = "refuse"\n',
+    )
+    command = [sys.executable, "-c", "from greet import greet\nassert greet.remote() == greet.local()"]
+    subprocess.run(command, env=shell.environment, cwd=Path(greet).parent, check=True, timeout=SOON)
+    psutil.wait_procs(shell.alive(), timeout=SOON)
+    (calls,) = shell.json("jobs")
+    assert calls["state"] == "succeeded"
+    assert not any("budget" in text for text in details(shell, calls["job"]))
+    assert "lineage greet's energy budget" in shell.run("run", greet, code=3)[1]
 
 
 def test_a_team_shares_a_budget_whose_sum_outlives_its_supervisor_until_it_is_raised(

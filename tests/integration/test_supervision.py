@@ -1,5 +1,6 @@
 """What the supervisor promises beside training: limits, retries, privacy, and to be gone when idle."""
 
+import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,7 +74,7 @@ def test_a_function_that_needs_more_memory_than_it_may_have_fails_in_words(clien
     job = submit(
         client, "@tw.function(memory='2 GiB')\ndef hungry():\n    return len(bytearray(8 * 2**30))\n"
     )
-    with pytest.raises(JobFailed, match="MemoryError"):
+    with pytest.raises(MemoryError):
         client.result(job)
 
 
@@ -99,7 +100,7 @@ def test_an_import_that_starts_threads_spoils_no_fork(
     noisy = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
     (tmp_path / "noisy_import.py").write_text(noisy)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     job = submit(client, "import noisy_import\n@tw.function()\ndef fine():\n    return 'fine'\n")
     assert client.result(job) == "fine"
     assert [a.outcome for a in client.store.attempts(job)] == ["lost", "succeeded"]

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.snapshots import NOW, a_job, a_world
 
 from tidewatt.domain.site import Site
-from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.snapshot import Remaining, Snapshot
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import Infeasible, ResidencyRefused
 from tidewatt.policy import admission, asap, cheapest, net
@@ -150,6 +150,24 @@ def test_room_is_free_from_the_instant_at_which_a_job_ends() -> None:
     first, second = a_job(1.5, 4, name="first"), a_job(1, 5, name="second")
     finish = net.finish_times(a_world(first, second, sites=sites, DE=[1]), careful=True)
     assert finish == {"first": NOW + 1.5 * HOUR_S, "second": NOW + 2.5 * HOUR_S}
+
+
+def test_the_net_goes_by_deadline_then_by_priority_then_by_age() -> None:
+    sites = (Site("de", "DE", 1),)
+    plain, hurried = a_job(1, None, name="plain"), replace(a_job(1, None, name="hurried"), priority=1)
+    bound = a_job(1, 5, name="bound")
+    finish = net.finish_times(a_world(plain, hurried, bound, sites=sites, DE=[1]), careful=True)
+    assert sorted(finish, key=finish.__getitem__) == ["bound", "hurried", "plain"]
+
+
+def test_a_job_that_nothing_helps_leaves_the_plans_of_others_alone() -> None:
+    unknown = a_job(None, None, name="unknown")
+    hoping = a_job(None, 23_324 / HOUR_S, name="hoping")
+    hoping = replace(hoping, remaining=Remaining(23_175, 25_492), restart_s=30.0)
+    together = cheapest.decide(a_world(unknown, hoping, DE=[1] * 9))
+    alone = cheapest.decide(a_world(unknown, DE=[1] * 9))
+    assert together.about({"unknown"}) == alone
+    assert together.current("hoping", NOW) is not None
 
 
 def test_no_price_moves_the_net_and_the_cheapest_of_equals_yields_to_a_deadline() -> None:

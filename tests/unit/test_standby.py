@@ -45,7 +45,7 @@ class Machine:
                 meter=None,
                 clock=self.clock,
                 feed=Nobody(),
-                sites=lambda: (SITE,),
+                sites=lambda _: (SITE,),
                 prospect=Prospect(carbon=by(Hourly(), grid)),
                 world=None,
                 folder=Path(),
@@ -66,11 +66,11 @@ class Machine:
 
         self.engine.visit_at(START + after_s, come)
 
-    def submit(self, wall: float) -> str:
+    def submit(self, wall: float, kind: Kind = Kind.FUNCTION) -> str:
         """A job of half a minute."""
         name = f"job-{len(self.workloads)}"
         self.workloads[name] = Workload(WORK_S, (1.0,))
-        spec = FunctionSpec(name="resize", kind=Kind.FUNCTION, length_s=WORK_S)
+        spec = FunctionSpec(name="resize", kind=kind, length_s=WORK_S)
         self.store.submit(
             Submission(
                 id=name,
@@ -135,8 +135,13 @@ def test_a_zygote_is_kept_for_what_is_due_while_it_would_be_stayed_for() -> None
 
 def test_a_cold_start_is_told_by_the_slowest_and_the_fastest_of_a_function() -> None:
     machine = Machine(None)
-    for took_s in (2.5, 0.5, 0.75):
-        job = machine.submit(START)
+    for took_s, kind in (
+        (2.5, Kind.FUNCTION),
+        (0.5, Kind.FUNCTION),
+        (0.75, Kind.FUNCTION),
+        (60.0, Kind.CALLS),
+    ):
+        job = machine.submit(START, kind)
         attempt = Attempt(
             job_id=job, token=1, site="de", zone="DE", workers=1, started_at=START, started_wall=START
         )

@@ -1,20 +1,16 @@
 """The Unix socket by which commands wake the supervisor, and by which followers hear what it does."""
 
-import os
 import socket
-import struct
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from tidewatt.adapters.unix import connect, listen, same_user
 from tidewatt.ports import Update
 
 _HELLO = b"tidewatt 1\n"
-_LONGEST_PATH = 100
-_PEER_CREDENTIALS = struct.Struct("3i")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Update)
 
@@ -24,16 +20,7 @@ class Bell:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
-        try:
-            with _short(path) as address:
-                self._listener.bind(address)
-        finally:
-            os.umask(before)
-        self._listener.listen()
-        self._listener.setblocking(False)
+        self._listener = listen(path)
         self._followers: dict[socket.socket, bytes] = {}
 
     def fileno(self) -> int:
@@ -49,7 +36,7 @@ class Bell:
             except BlockingIOError:
                 return rang
             visitor.setblocking(False)
-            if not _same_user(visitor):
+            if not same_user(visitor):
                 visitor.close()
                 continue
             self._followers[visitor] = _HELLO
@@ -100,11 +87,11 @@ class Caller:
     @classmethod
     def ring(cls, path: Path) -> "Caller | None":
         """Wake the supervisor; None if nobody answers."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = connect(path)
+        if sock is None:
+            return None
         heard = b""
         try:
-            with _short(path) as address:
-                sock.connect(address)
             while not heard.startswith(_HELLO):
                 data = sock.recv(4096)
                 if not data:
@@ -138,30 +125,3 @@ class Caller:
         """Hang up."""
         with suppress(OSError):
             self._sock.close()
-
-
-class _short:  # noqa: N801 - used as a function
-    """An address for a path of any length: socket addresses hold about a hundred bytes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._folder: int | None = None
-
-    def __enter__(self) -> str:
-        if len(os.fsencode(self._path)) <= _LONGEST_PATH or sys.platform != "linux":
-            return str(self._path)
-        self._folder = os.open(self._path.parent, os.O_RDONLY)
-        return f"/proc/self/fd/{self._folder}/{self._path.name}"
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder is not None:
-            os.close(self._folder)
-
-
-def _same_user(visitor: socket.socket) -> bool:
-    """Whether the other end belongs to this user; the socket's mode says so, and the kernel again."""
-    if sys.platform != "linux":
-        return True
-    raw = visitor.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-    uid: int = _PEER_CREDENTIALS.unpack(raw)[1]
-    return uid == os.getuid()

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidewatt.runtime.allowance import clear
+
 ROOT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 _OURS = "tidewatt-"
@@ -55,7 +57,7 @@ def processors() -> int:
 
 
 def _limits_of_second(root: Path, membership: Path) -> Iterator[Limit]:
-    for group in _lineage(_mount_of_second(root), _paths(membership).get("")):
+    for group in lineage(mount_of_second(root), paths(membership).get("")):
         with suppress(OSError, ValueError):
             granted_us, period_us = (group / "cpu.max").read_text(encoding="ascii").split()
             if granted_us != "max":
@@ -63,10 +65,10 @@ def _limits_of_second(root: Path, membership: Path) -> Iterator[Limit]:
 
 
 def _limits_of_first(root: Path, membership: Path) -> Iterator[Limit]:
-    paths = _paths(membership)
-    counting = _lineage(_mount_of_first(root, "cpuacct"), paths.get("cpuacct"))
+    found = paths(membership)
+    counting = lineage(_mount_of_first(root, "cpuacct"), found.get("cpuacct"))
     for group, counted in zip(
-        _lineage(_mount_of_first(root, "cpu"), paths.get("cpu")), counting, strict=False
+        lineage(_mount_of_first(root, "cpu"), found.get("cpu")), counting, strict=False
     ):
         with suppress(OSError, ValueError):
             granted_us = int((group / "cpu.cfs_quota_us").read_text(encoding="ascii"))
@@ -75,7 +77,7 @@ def _limits_of_first(root: Path, membership: Path) -> Iterator[Limit]:
                 yield Limit(granted_us / period_us, counted / "cpuacct.usage")
 
 
-def _paths(membership: Path) -> dict[str, str]:
+def paths(membership: Path) -> dict[str, str]:
     """Where this process is in the hierarchy of each controller; that of version 2 has no name."""
     try:
         lines = membership.read_text(encoding="utf-8").splitlines()
@@ -85,7 +87,8 @@ def _paths(membership: Path) -> dict[str, str]:
     return {controller: path for _, names, path in parts for controller in names.split(",")}
 
 
-def _mount_of_second(root: Path) -> Path | None:
+def mount_of_second(root: Path) -> Path | None:
+    """Where groups of version 2 are mounted, None for nowhere."""
     mounts = (root, root / "unified")
     return next((mount for mount in mounts if (mount / "cgroup.controllers").exists()), None)
 
@@ -95,7 +98,7 @@ def _mount_of_first(root: Path, controller: str) -> Path | None:
     return next((mount for mount in mounts if (mount / "cgroup.procs").exists()), None)
 
 
-def _lineage(mount: Path | None, path: str | None) -> list[Path]:
+def lineage(mount: Path | None, path: str | None) -> list[Path]:
     """A group and all above it, itself first.
 
     A container that sees the groups of its host by name, and not the folders, sees its own at the mount.
@@ -123,8 +126,10 @@ class Groups:
             OSError: it may not.
         """
         self._counter = counter
-        self._folder = place / f"{_OURS}{os.getpid()}"
-        self._folder.mkdir(exist_ok=True)
+        self.limits = ""
+        """The folder below which groups hold workers to limits; empty where they only count."""
+        self.folder = place / f"{_OURS}{os.getpid()}"
+        self.folder.mkdir(exist_ok=True)
         for left in place.glob(f"{_OURS}*"):
             _remove_if_left(left)
 
@@ -145,7 +150,7 @@ class Groups:
         Raises:
             OSError: the kernel does not let it be moved.
         """
-        group = self._folder / str(pid)
+        group = self.folder / str(pid)
         group.mkdir(exist_ok=True)
         _move(pid, group / "cgroup.procs")
         return os.open(group / self._counter, os.O_RDONLY | os.O_CLOEXEC)
@@ -153,21 +158,21 @@ class Groups:
     def let_go(self, pid: int) -> None:
         """Remove the group of a process that has ended; one that something still lives in stays for now."""
         with suppress(OSError):
-            (self._folder / str(pid)).rmdir()
+            (self.folder / str(pid)).rmdir()
 
     def close(self) -> None:
         """Remove what is empty."""
-        _remove(self._folder)
+        clear(self.folder)
 
 
 def _places(root: Path, membership: Path) -> Iterator[tuple[Path, str]]:
     """Groups below which others count and do nothing else, each with the file that counts."""
-    paths = _paths(membership)
-    for place in _lineage(_mount_of_second(root), paths.get(""))[:1]:
+    found = paths(membership)
+    for place in lineage(mount_of_second(root), found.get(""))[:1]:
         with suppress(OSError):
             if "cpu" not in (place / "cgroup.subtree_control").read_text(encoding="ascii").split():
                 yield place, "cpu.stat"
-    for place in _lineage(_mount_of_first(root, "cpuacct"), paths.get("cpuacct"))[:1]:
+    for place in lineage(_mount_of_first(root, "cpuacct"), found.get("cpuacct"))[:1]:
         if not (place / "cpu.shares").exists():  # else it is mounted together with what shares out processors
             yield place, "cpuacct.usage"
 
@@ -187,15 +192,6 @@ def _remove_if_left(folder: Path) -> None:
     try:
         os.kill(int(folder.name.removeprefix(_OURS)), 0)
     except ProcessLookupError:
-        _remove(folder)
+        clear(folder)
     except (PermissionError, ValueError):
         pass
-
-
-def _remove(folder: Path) -> None:
-    with suppress(OSError):
-        for group in folder.iterdir():
-            if group.is_dir():
-                with suppress(OSError):  # something still lives in it
-                    group.rmdir()
-        folder.rmdir()

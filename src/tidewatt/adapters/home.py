@@ -1,6 +1,8 @@
 """A state folder: where everything lies that outlives a process."""
 
 import os
+import secrets
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import platformdirs
 
 from tidewatt.errors import NewerState, UsageError
 
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _FORMAT = 1
 """Of the state folder as a whole; the database numbers its own schema."""
 
@@ -35,6 +39,11 @@ class Home:
         return self.path / "supervisor.sock"
 
     @property
+    def door(self) -> Path:
+        """Where the supervisor listens for those who call functions."""
+        return self.path / "functions.sock"
+
+    @property
     def lock(self) -> Path:
         """Held by the supervisor; the kernel lets go of it however that ends."""
         return self.path / "supervisor.lock"
@@ -43,6 +52,11 @@ class Home:
     def submitting(self) -> Path:
         """Locked while a submission settles on a world, so that two at once agree on it."""
         return self.path / "submit.lock"
+
+    @property
+    def secrets(self) -> Path:
+        """What functions are given by name: one file for each secret."""
+        return self.path / "secrets"
 
     @property
     def calibrations(self) -> Path:
@@ -60,13 +74,17 @@ class Home:
         return os.environ.get("TIDEWATT_STORE") or f"sqlite:///{self.path / 'state.db'}"
 
     def prepare(self) -> None:
-        """Make the folder if there is none, and see that this version can read it.
+        """Make the folder if there is none, and see that it is ours alone and that this version can read it.
+
+        A folder that others may enter is closed to them. One that they may have written into is refused:
+        what lies in it is run.
 
         Raises:
             NewerState: a newer version wrote it; nothing is touched.
-            UsageError: it cannot be made.
+            UsageError: it cannot be made, or somebody else owns it or something in it.
         """
         mark = self.path / "format"
+        self._close_to_others()
         if mark.exists():
             self._check(mark)
             return
@@ -76,11 +94,33 @@ class Home:
             self.jobs.mkdir(mode=0o700, exist_ok=True)
             mark.write_text(f"{_FORMAT}\n")
         except OSError as error:
+            raise self._unusable(error) from error
+
+    def _close_to_others(self) -> None:
+        try:
+            about = self.path.stat()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unusable(error) from error
+        mode, foreign = stat.S_IMODE(about.st_mode), about.st_uid != os.getuid()
+        if mode & _OTHERS_WRITE and not foreign:
+            foreign = any(each.lstat().st_uid != os.getuid() for each in self.path.iterdir())
+        if foreign:
             raise UsageError(
-                f"state folder {self.path}, which cannot be used ({error.strerror})",
-                "a folder that can be written to",
-                "set TIDEWATT_HOME or use --home",
-            ) from error
+                f"state folder {self.path}, which another user owns, or something in it",
+                "one that is all your own, because what lies in it is run",
+                "use another one (--home), or look at what it holds and take it over with chown",
+            )
+        if mode & _OTHERS:
+            self.path.chmod(mode & ~_OTHERS)
+
+    def _unusable(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"state folder {self.path}, which cannot be used ({error.strerror})",
+            "a folder that can be written to",
+            "set TIDEWATT_HOME or use --home",
+        )
 
     def _check(self, mark: Path) -> None:
         text = mark.read_text().strip()
@@ -90,3 +130,10 @@ class Home:
                 f"format {_FORMAT} or older",
                 "upgrade tidewatt, or use another state folder (--home)",
             )
+
+
+def fresh_name(begins: str, folder: Path) -> str:
+    """A name that begins so, short enough to be typed, and that nothing in a folder has."""
+    while (folder / (name := f"{begins}-{secrets.token_hex(3)}")).exists():
+        pass
+    return name

@@ -40,12 +40,14 @@ def _facts(client: Client, job: Job) -> list[tuple[str, str]]:
     sign, said = words.standing(job.state, job.wish, workers_of(client, job), note)
     arguments = ", ".join(f"{k}={v}" for k, v in submission.arguments.items())
     origin = client.triggers.origin_of(job.id)
+    within = job.function.environment
     deadline_at = submission.deadline_at
     energy_j = sum(balance.energy_uj for balance in client.store.balances(job.id)) / MICROJOULES
     facts = [
         ("Job", job.id),
         ("Function", words.printable(f"{job.function.name}({arguments})")),
         ("Trigger", "" if origin is None else words.printable(f"{origin.trigger}, {origin.said}")),
+        ("Runs in", "" if within is None else words.printable(f"{within.digest}: {within.told}")),
         ("State", f"{sign} {said}"),
         ("Plan", note if job.ended_at is None else ""),
         ("Progress", progress(job)),
@@ -106,8 +108,10 @@ def _print_events(screen: Console, events: list[Event]) -> None:
 def _values(client: Client, job: Job) -> dict[str, object]:
     plan = client.store.last_plan()
     origin = client.triggers.origin_of(job.id)
+    within = job.function.environment
     return {
         **job_values(client, job),
+        "environment": None if within is None else {"id": within.digest, "told": within.told},
         "trigger": None if origin is None else {"name": origin.trigger, "said": origin.said},
         "plan_note": plan.note(job.id) if plan else "",
         "result": client.shown_result(job),

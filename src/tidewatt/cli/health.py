@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tidewatt import waiting, wiring
-from tidewatt.adapters import cgroup
+from tidewatt.adapters import cgroup, limiting, supervision
 from tidewatt.adapters.clocks.real import RealClock
 from tidewatt.adapters.meters import calibrate as calibrations
-from tidewatt.cli import words
+from tidewatt.cli import furnishing, words
 from tidewatt.domain.estimate import Tier
+from tidewatt.domain.function import Kind
 from tidewatt.errors import UsageError
 
 _SIGNS = {"ok": ("✓", "#2ea060"), "missing": ("·", "dim"), "problem": ("✗", "#ce4c3e")}
@@ -32,6 +33,7 @@ def show_health(home: Path | None, *, json: bool) -> None:
     """Print every finding; this starts nothing and writes nothing."""
     place = _place(home)
     findings = [*_software(), *_machine(), *_meters(place), *_state(place), _waiter(place)]
+    findings += furnishing.findings()
     if json:
         names = ("what", "state", "found")
         words.print_json([dict(zip(names, finding, strict=True)) for finding in findings])
@@ -89,6 +91,7 @@ def _machine() -> list[tuple[str, str, str]]:
     forks = hasattr(os, "fork")
     return [
         ("processors", "ok", f"{cpus} for workers"),
+        _limits(),
         (
             "engine",
             "ok" if forks else "problem",
@@ -103,6 +106,16 @@ def _machine() -> list[tuple[str, str, str]]:
             or "TIDEWATT_ZONE is not set; name a zone with --zone, or set it (`tidewatt grid` lists them)",
         ),
     ]
+
+
+def _limits() -> tuple[str, str, str]:
+    """How workers are held to what they may take."""
+    choice = limiting.found()
+    if choice.spot is not None:
+        where = choice.spot.path
+        return ("limits", "ok", f"{choice.found} of each worker, by a control group of its own in {where}")
+    by_itself = "memory of each process by RLIMIT_DATA, processors by the count of threads"
+    return ("limits", "missing", f"{by_itself}; no control groups: {choice.found}")
 
 
 def _meters(place: wiring.Home) -> list[tuple[str, str, str]]:
@@ -125,13 +138,23 @@ def _state(place: wiring.Home) -> list[tuple[str, str, str]]:
         ("state folder", "ok", f"{place.path}{'' if there else ' (not made yet)'}"),
         ("store", "ok", "PostgreSQL, $TIDEWATT_STORE" if not store.startswith("sqlite") else store),
     ]
-    if there and wiring.supervised(place):
-        findings.append(("supervisor", "ok", "at work"))
+    if there and supervision.supervised(place):
+        findings.append(("supervisor", "ok", f"at work{_serving(place)}"))
     else:
         findings.append(
             ("supervisor", "ok", "none: nothing of ours is running, and none is needed while idle")
         )
     return findings
+
+
+def _serving(place: wiring.Home) -> str:
+    """Which functions have warm workers at this moment, and are charged for them."""
+    store = wiring.open_store(place)
+    try:
+        crews = [j.id for j in store.jobs_at_hand(0) if j.function.kind is Kind.CALLS]
+    finally:
+        store.close()
+    return f", warm workers for {', '.join(crews)}" if crews else ""
 
 
 def _memory(number: str) -> str:

@@ -15,21 +15,27 @@ _COLOURS = {State.SUCCEEDED: "#2ea060", State.FAILED: "#ce4c3e", State.CANCELLED
 
 def show_jobs(client: Client, *, every: bool, json: bool) -> None:
     """Print the open jobs and those that ended last."""
-    jobs = client.store.jobs()
-    ended = [job for job in jobs if job.state in ENDED]
-    hidden = {job.id for job in ended[:-_NEWEST] if not every}
-    shown = [job for job in jobs if job.id not in hidden]
+    if every:
+        shown = client.store.jobs()
+    else:
+        shown = [*client.store.jobs_at_hand(_NEWEST), *client.store.ended_last(_NEWEST)]
+        shown.sort(key=lambda job: job.seq)
     if json:
         words.print_json([job_values(client, job) for job in shown])
         return
     screen = words.screen()
-    if not jobs:
+    if not shown:
         screen.print("No jobs yet; `tidewatt run FILE` submits one.")
         return
     now = client.now()
     screen.print(_table(client, shown, now))
-    if hidden:
-        screen.print(f"and {len(hidden)} that ended longer ago: --all", style="dim")
+    left = client.store.counts()
+    left.subtract(job.state for job in shown)
+    ended = sum(left[state] for state in ENDED)
+    hidden = {"waiting behind them": left.total() - ended, "that ended longer ago": ended}
+    told = [f"{count:,} {which}" for which, count in hidden.items() if count > 0]
+    if told:
+        screen.print(f"and {' and '.join(told)}: --all", style="dim")
 
 
 def _table(client: Client, jobs: list[Job], now: float) -> Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from tidewatt.errors import UsageError
+from tidewatt.runtime.journal import Reader
 from tidewatt.sdk.client import Client
 
 _NAME = re.compile(r"attempt-(\d+)(?:\.rank(\d+))?\.log")
@@ -36,23 +37,18 @@ class Logs:
 
     folder: Path
     attempt: int | None
-    _read: dict[Path, int] = field(default_factory=dict[Path, int])
+    _readers: dict[Path, Reader] = field(default_factory=dict[Path, Reader])
     _last: Path | None = None
 
     def print_new(self) -> None:
         """Print what has been written since the last call, under the name of the attempt that wrote it."""
         for path, token, rank in self._files():
-            with path.open("rb") as log:
-                log.seek(self._read.get(path, 0))
-                data = log.read()
-            if not data:
-                continue
-            self._read[path] = self._read.get(path, 0) + len(data)
-            if path != self._last:
-                self._last = path
-                worker = f", worker {rank}" if rank else ""
-                typer.echo(typer.style(f"--- attempt {token}{worker}", dim=True))
-            typer.echo(data, nl=False)
+            for data in self._readers.setdefault(path, Reader(path)).new():
+                if path != self._last:
+                    self._last = path
+                    worker = f", worker {rank}" if rank else ""
+                    typer.echo(typer.style(f"--- attempt {token}{worker}", dim=True))
+                typer.echo(data, nl=False)
 
     def _files(self) -> Iterator[tuple[Path, int, int]]:
         found = [(path, match) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))]

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from tidewatt.cli import acting, billing, checking, looking, machine, simulating, submitting, triggers
+from tidewatt.cli import (
+    acting,
+    billing,
+    checking,
+    environments,
+    looking,
+    machine,
+    secret,
+    simulating,
+    submitting,
+    triggers,
+)
 from tidewatt.errors import TidewattError
 
 INTERRUPTED = 130
@@ -23,7 +34,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start here:  [bold]tidewatt run examples/digits.py --zone DE --clock-speed 3600[/bold]",
 )
-for room in (submitting, looking, billing, checking, simulating, acting, triggers, machine):
+for room in (
+    submitting,
+    looking,
+    billing,
+    checking,
+    simulating,
+    acting,
+    triggers,
+    environments,
+    secret,
+    machine,
+):
     room.register(app)
 
 

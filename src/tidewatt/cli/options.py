@@ -11,7 +11,7 @@ def job_ids(incomplete: str) -> list[str]:
     from tidewatt.sdk.client import Client  # noqa: PLC0415 - keeps `--help` quick
 
     with Client() as client:
-        return [job.id for job in client.store.jobs() if job.id.startswith(incomplete)]
+        return [job_id for job_id in client.store.ids() if job_id.startswith(incomplete)]
 
 
 Home = Annotated[

@@ -24,6 +24,7 @@ from tidewatt.domain.lifecycle import ACTIVE, ENDED, State
 from tidewatt.errors import UsageError
 from tidewatt.report import text
 from tidewatt.sdk.client import Client
+from tidewatt.sdk.environments import furnish
 
 _JSON_EVERY_S = 1.0
 SUCCESS, JOB_FAILED, REFUSED, INTERRUPTED = 0, 1, 3, 130
@@ -51,6 +52,7 @@ def run_job(wanted: Wanted, manner: Manner) -> int:
     if manner.out is not None:
         make_folder(manner.out)
     client = open_client(wanted.home)
+    furnish(request.handle.spec, by_value=request.options.source is None)  # an interrupt ends it
     with _held_back() as interrupted:
         job = client.job(client.submit(request.handle, request.arguments, request.options))
     told = words.screen(err=manner.json)

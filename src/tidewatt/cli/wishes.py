@@ -22,7 +22,7 @@ def cancel(client: Client, name: str) -> None:
 def suspend(client: Client, name: str) -> None:
     """Let a job save and rest, and wait until it does."""
     job = client.job(name)
-    if job.function.kind is Kind.FUNCTION and job.state in ACTIVE:
+    if job.function.kind in {Kind.FUNCTION, Kind.CALLS} and job.state in ACTIVE:
         raise UsageError(
             f"job {job.id}, a function that has started",
             "a training, or a function that still waits",

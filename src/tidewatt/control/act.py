@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from tidewatt.control.awake import Awake
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Attempt, Job
 from tidewatt.domain.lifecycle import ACTIVE, State, Wish
 from tidewatt.domain.plan import Assignment, Plan
+from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import Snapshot
 from tidewatt.ports import Clock, Engine, Order, Store
 
@@ -18,11 +20,12 @@ _WAITING = (State.QUEUED, State.SUSPENDED)
 class Actor:
     """Brings every job to where it should be, one move at a time."""
 
-    def __init__(self, store: Store, engine: Engine, clock: Clock, folder: Path) -> None:
+    def __init__(self, store: Store, engine: Engine, clock: Clock, folder: Path, awake: Awake) -> None:
         self._store = store
         self._engine = engine
         self._clock = clock
         self._folder = folder
+        self._awake = awake
         self._asked_to_leave: dict[tuple[str, int], float] = {}
 
     def act(self, job: Job, plan: Plan, snapshot: Snapshot, *, at_once: bool = False) -> float | None:
@@ -39,33 +42,40 @@ class Actor:
         """
         wanted = plan.current(job.id, snapshot.now) if job.wish is Wish.RUN else None
         if job.wish is Wish.CANCEL:
-            self._cancel(job)
+            self.cancel(job)
         elif job.state in _WAITING and wanted is not None:
-            self._start(job, wanted, snapshot)
+            site = snapshot.site(wanted.site)
+            assert site is not None  # noqa: S101 - policies choose among the snapshot's sites
+            self.start(job, site, wanted.workers)
         elif (
             job.state is State.RUNNING
             and job.function.kind is not Kind.FUNCTION
             and not self._in_place(job, wanted)
         ):
-            stays_until = self._stays_until(job)
+            stays_until = self._stays_until(job, snapshot.now)
             if job.wish is Wish.RUN and not at_once and snapshot.now < stays_until:
                 return stays_until
             self._suspend(job, plan.note(job.id) or ("held by its user" if job.wish is Wish.HOLD else ""))
         return None
 
     def enforce(self, job: Job) -> None:
-        """End an active attempt that overstays its time-out or does not leave within its grace."""
-        wall = self._clock.wall()
+        """End an active attempt that overstays its time-out or does not leave within its grace.
+
+        Both count while the machine is awake: an attempt that slept with it has had none of that time.
+        """
         asked = self._asked_to_leave.get((job.id, job.token))
-        attempt = self._store.attempts(job.id)[-1]
         timeout_s = job.function.timeout_s
-        if timeout_s is not None and wall - attempt.started_wall > timeout_s:
+        if timeout_s is not None and self._awake.since_s(self._began_wall(job)) > timeout_s:
             self._engine.kill(job.id, f"TimeoutError: still running after {timeout_s:g} s")
-        elif asked is not None and wall - asked > job.function.grace_s:
-            self._asked_to_leave[job.id, job.token] = wall
+        elif asked is not None and self._awake.since_s(asked) > job.function.grace_s:
+            self._asked_to_leave[job.id, job.token] = self._clock.wall()
             self._engine.kill(job.id)
 
-    def _cancel(self, job: Job) -> None:
+    def _began_wall(self, job: Job) -> float:
+        return self._store.attempts(job.id)[-1].started_wall
+
+    def cancel(self, job: Job) -> None:
+        """End a job that its user wants no more of."""
         if job.state in ACTIVE:
             self._engine.kill(job.id)
         else:
@@ -73,15 +83,14 @@ class Actor:
             at, wall = self._clock.now(), self._clock.wall()
             self._store.move(job.id, job.state, State.CANCELLED, at=at, wall=wall, ended_at=at)
 
-    def _start(self, job: Job, wanted: Assignment, snapshot: Snapshot) -> None:
-        site = snapshot.site(wanted.site)
-        assert site is not None  # noqa: S101 - policies choose among the snapshot's sites
+    def start(self, job: Job, site: Site, workers: int) -> None:
+        """Begin an attempt at a job."""
         attempt = Attempt(
             job_id=job.id,
             token=job.token + 1,
             site=site.name,
             zone=site.zone,
-            workers=wanted.workers,
+            workers=workers,
             started_at=self._clock.now(),
             started_wall=self._clock.wall(),
         )
@@ -95,7 +104,7 @@ class Actor:
                 folder=str(self._folder / job.id),
                 site=site.name,
                 zone=site.zone,
-                workers=wanted.workers,
+                workers=workers,
                 checkpoint=started.checkpoint,
                 reached=started.steps_reached,
             )
@@ -107,9 +116,12 @@ class Actor:
         self._asked_to_leave[job.id, job.token] = wall
         self._engine.suspend(job.id)
 
-    def _stays_until(self, job: Job) -> float:
-        """The instant before which a job is not moved, since it was moved too often already."""
-        started = [attempt.started_at for attempt in self._store.attempts(job.id)[-_OFTEN:]]
+    def _stays_until(self, job: Job, now: float) -> float:
+        """The instant before which a job is not moved, since it was moved too often already.
+
+        What was started after ``now`` was started before the clock was set back.
+        """
+        started = [min(now, attempt.started_at) for attempt in self._store.attempts(job.id)[-_OFTEN:]]
         too_often = len(started) == _OFTEN and started[-1] - started[0] < _WHILE_S
         return started[-1] + _WHILE_S if too_often else started[-1]
 

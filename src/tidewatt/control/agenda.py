@@ -1,6 +1,6 @@
 """Which jobs a decision is about, when the next one is due, and what stands of those before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import Wish
@@ -38,9 +38,17 @@ class Agenda:
         if job_id:
             self._due[job_id] = 0.0
 
+    def begin_anew(self) -> None:
+        """Let a decision about every job be due at once: the instants of those before mean nothing now."""
+        self._stirred, self._all_at, self._due = True, 0.0, {}
+
     def look_at(self, job_id: str, instant: float) -> None:
         """Let a decision about a job be due at an instant, if none is before."""
         self._due[job_id] = min(instant, self._due.get(job_id, instant))
+
+    def postpone(self, job_id: str, instant: float) -> None:
+        """Let no decision about a job be due before an instant, whatever has happened to it."""
+        self._due[job_id] = instant
 
     def about(self, jobs: Sequence[Job], now: float, sites: Iterable[Site]) -> list[Job]:
         """The jobs that a decision at ``now`` is about; none if there is nothing to decide."""
@@ -52,6 +60,11 @@ class Agenda:
             for job in jobs
             if self._due.get(job.id, 0.0) <= now or self._wishes.get(job.id) is not job.wish
         ]
+
+    def rest(self, held: Mapping[str, float], until: float) -> None:
+        """Let nothing be due before an instant unless something happens, but for jobs held until another."""
+        self._stirred, self._free, self.plan = False, False, None
+        self._due, self._wishes, self._all_at = dict(held), {}, until
 
     def settled(self, jobs: Sequence[Job]) -> None:
         """What happened called for no decision; jobs that are gone are forgotten."""

@@ -103,6 +103,11 @@ class Books:
         """What a job has drawn since it was submitted."""
         return self._runs.get(job_id, NOTHING)
 
+    def close(self, job_id: str) -> None:
+        """Forget what a job has drawn that has ended and was told of; the month's sums stay."""
+        self._runs.pop(job_id, None)
+        self._subjects.pop(job_id, None)
+
     def periods(self) -> Mapping[Subject, Drawn]:
         """What was drawn in the month of the world's clock, by subject."""
         self._turn()
@@ -118,10 +123,12 @@ class Books:
         return month_name(self._clock.now())
 
     def _turn(self) -> None:
-        """Begin a new month if the open one is over; nothing was drawn in it yet."""
-        if self._month is not None and not self._month[0] <= self._clock.now() < self._month[1]:
-            self._periods.clear()
-            self._month = month_of(self._clock.now())
+        """Begin a new month if the open one is over; something was drawn in it if the clock was set back."""
+        now = self._clock.now()
+        if self._month is not None and not self._month[0] <= now < self._month[1]:
+            before = now < self._month[0]
+            found = drawn_in_month(self._store, now, self._places, self._grid) if before else {}
+            self._month, self._periods = month_of(now), defaultdict(Drawn, found)
 
     def _subjects_of(self, job_id: str) -> tuple[Subject, ...]:
         if job_id not in self._subjects:

@@ -1,5 +1,6 @@
 """Saves what hours turned out to be, so that receipts do not depend on its source being there later."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -15,6 +16,8 @@ from tidewatt.ports import Clock, Grid, Store
 _DONORS_S = 7 * DAY_S
 """A missing hour is filled from the same hour of the days before."""
 _HINDSIGHT_S = 48 * HOUR_S
+_FRESH_S = 60.0
+"""Real seconds for which what was kept of a zone's hours is not asked for again."""
 
 
 class Keeper:
@@ -32,29 +35,48 @@ class Keeper:
         self._sites = sites
         self._series = series
         self._kept_until: float | None = None
+        self._hindsight: dict[str, tuple[float, tuple[int, int, int]]] = {}
+        """By zone: real seconds at which it was kept last; hours of its beginning, of then, of its end."""
 
     def keep(self, jobs: Sequence[Job]) -> None:
         """Save the hours that receipts of these jobs will need, up to now."""
         now = self._clock.now()
         submitted = [job.submission.submitted_at for job in jobs]
-        since = min([now, *submitted]) if self._kept_until is None else self._kept_until
+        since = min([now, *submitted]) if self._kept_until is None else min(now, self._kept_until)
         zones = {site.zone for site in self._sites()} | {job.submission.home_zone for job in jobs}
         for zone in sorted(zones):
             self._store.record_signal(self._grid.name, self._actual(zone, since - HOUR_S, now))
             self._keep_series(zone, since - HOUR_S, now)
         self._kept_until = now
 
-    def keep_hindsight(self, job_id: str) -> None:
-        """Save what is known of the hours after an ended job: its counterfactual may reach into them."""
+    def keep_hindsight(self, job_id: str) -> bool:
+        """Save what is known of the hours after an ended job: its counterfactual may reach into them.
+
+        Returns:
+            Whether the job has ended; if not, nothing is saved.
+        """
         job = self._store.job(job_id)
         if job is None or job.state not in ENDED:
-            return
+            return False
         now = self._clock.now()
         end_at = max(now, job.submission.deadline_at or now) + _HINDSIGHT_S
         zone, since = job.submission.home_zone, job.submission.submitted_at - HOUR_S
+        if self._kept_just_now(zone, since, now, end_at):
+            return True
         self._store.record_signal(self._grid.name, self._actual(zone, since, now))
         self._store.record_signal(self._grid.name, self._grid.signal(zone, now, end_at))
         self._keep_series(zone, since, end_at)
+        return True
+
+    def _kept_just_now(self, zone: str, since: float, now: float, end_at: float) -> bool:
+        """Whether all of this was kept a moment ago, as after many short jobs; if not it is from now on."""
+        wall = self._clock.wall()
+        first, here, last = (int(at // HOUR_S) for at in (since, now, end_at))
+        kept_wall, (begin, then, end) = self._hindsight.get(zone, (-math.inf, (0, 0, 0)))
+        if wall - kept_wall < _FRESH_S and begin <= first and then == here and last <= end:
+            return True
+        self._hindsight[zone] = wall, (first, here, last)
+        return False
 
     def _keep_series(self, zone: str, start_at: float, end_at: float) -> None:
         for name, source in self._series.items():

@@ -6,30 +6,52 @@ from pathlib import Path
 
 from tidewatt.accounting import stall
 from tidewatt.accounting.factors import DEFAULTS, Factors
+from tidewatt.control import unplanned
 from tidewatt.control.act import Actor
 from tidewatt.control.agenda import Agenda
+from tidewatt.control.awake import Awake
 from tidewatt.control.books import Books, Places
 from tidewatt.control.foresight import Prospect
 from tidewatt.control.keep import Keeper
 from tidewatt.control.metering import Metering
-from tidewatt.control.observe import Observer, Sites
+from tidewatt.control.observe import Observer
 from tidewatt.control.record import Recorder
 from tidewatt.control.recover import recover
 from tidewatt.control.spending import InForce, Spending
 from tidewatt.control.tell import Teller
+from tidewatt.control.turns import Turns
 from tidewatt.domain.budget import Budgets
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ACTIVE
+from tidewatt.domain.lifecycle import ACTIVE, Wish
 from tidewatt.domain.signal import Series
-from tidewatt.domain.units import format_duration
+from tidewatt.domain.site import Site
+from tidewatt.domain.units import HOUR_S, format_duration
 from tidewatt.domain.world import World
 from tidewatt.policy.names import Policy
 from tidewatt.policy.room import windows
-from tidewatt.ports import Clock, DeviceMeter, Engine, EngineEvent, Exited, Feed, Grid, Meter, Rung, Store
+from tidewatt.ports import (
+    Clock,
+    DeviceMeter,
+    Engine,
+    EngineEvent,
+    Exited,
+    Feed,
+    Grid,
+    Meter,
+    Opened,
+    Rung,
+    Store,
+)
 
 _RESTING_S = 60.0
 """Real seconds between two looks while what there is has been put aside, kept in memory or by a budget."""
+_LONGEST_S = 3600.0
+"""Real seconds that are waited for at once; systems have no timer that never ends."""
+_WELCOME_S = 1.0
+"""Real seconds that a loop waits at first for whoever had it begun, who may be about to call a function."""
+_LEAVE_S = 2.0
+"""Real seconds that workers which wait for calls are given to leave."""
 _BREATH_S = 0.02
 """Real seconds between two decisions that only the passing of time asks for: in a replay hours go by fast."""
 
@@ -45,7 +67,8 @@ class Parts:
     """None keeps no ledger: where nothing is drawn there is nothing to divide."""
     clock: Clock
     feed: Feed
-    sites: Sites
+    sites: Callable[[World | None], tuple[Site, ...]]
+    """Where work can run in a world."""
     prospect: Prospect
     series: Mapping[Series, Grid] = field(default_factory=dict[Series, Grid])
     """What is told by the hour beside the grid's intensity, for receipts."""
@@ -76,11 +99,18 @@ class Loop:
         self._parts = parts
         self._policy = policy
         self._store, self._engine, self._clock = parts.store, parts.engine, parts.clock
-        self._observer = Observer(parts.store, parts.grid, parts.clock, parts.sites, parts.prospect)
-        self._keeper = Keeper(parts.store, parts.grid, parts.clock, parts.sites, parts.series)
+        self._world = parts.world
+        """The world as it stood at the last look."""
+        self._open: list[Job] = []
+        """The same of open jobs, of those that wait for room alone the first."""
+        self._observer = Observer(parts.store, parts.grid, parts.clock, self._sites, parts.prospect)
+        self._keeper = Keeper(parts.store, parts.grid, parts.clock, self._sites, parts.series)
         self._recorder = Recorder(parts.store, parts.clock)
-        self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder)
-        books = Books(parts.store, parts.clock, Places(parts.sites, parts.factors), parts.grid.name)
+        self._awake = Awake(parts.clock)
+        self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder, self._awake)
+        self._books = books = Books(
+            parts.store, parts.clock, Places(self._sites, parts.factors), parts.grid.name
+        )
         self._metering = Metering(
             parts.store,
             parts.engine,
@@ -93,24 +123,33 @@ class Loop:
         self._spending = Spending(parts.store, parts.engine, parts.clock, books, parts.budgets)
         self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, books, self._spending)
         self._agenda = Agenda()
+        self._turns = Turns(parts.store, parts.clock)
         self._begun = False
         self._not_before = 0.0
         self._sample_at = 0.0
+        self._ended: list[str] = []
+        """Jobs of which an attempt has ended in this turn."""
         self._stuck: set[tuple[str, int]] = set()
         """Attempts that were ended for it."""
 
     def run(self, linger_s: float) -> None:
         """Work until nothing is left to do, then wait so many real seconds for more."""
+        welcome_s = 0.0 if self._begun else _WELCOME_S
         self.begin()
         try:
-            give_up_at = self._clock.wall() + linger_s
-            while not self._outlived():
-                if self.turn(max(0.0, give_up_at - self._clock.wall())):
-                    give_up_at = self._clock.wall() + linger_s
-                elif self._clock.wall() >= give_up_at:
-                    return
+            self._work(linger_s, welcome_s)
         finally:
             self._metering.save()
+
+    def _work(self, linger_s: float, welcome_s: float) -> None:
+        give_up_at, asked_to_leave = self._clock.wall() + max(linger_s, welcome_s), False
+        while not self._outlived():
+            if self.turn(max(0.0, give_up_at - self._clock.wall())):
+                give_up_at, asked_to_leave = self._clock.wall() + linger_s, False
+            elif self._clock.wall() >= give_up_at:
+                if not self._engine.let_go() or asked_to_leave:
+                    return
+                asked_to_leave, give_up_at = True, self._clock.wall() + _LEAVE_S
 
     def begin(self) -> None:
         """Take up what an earlier loop left, and start the first metering interval; once is enough."""
@@ -120,7 +159,8 @@ class Loop:
         recover(self._store, self._engine, self._recorder, self._parts.folder)
         self._parts.follow_up()
         self._save_time()
-        self._metering.begin(self._store.jobs(open_only=True))
+        self._look()
+        self._metering.begin(self._open)
 
     def turn(self, patience_s: float = 0.0) -> bool:
         """Go round once: wait for something to happen, then deal with it.
@@ -128,40 +168,58 @@ class Loop:
         Returns:
             Whether anything is left to do; if not, ``patience_s`` real seconds were waited for more.
         """
-        for event in self._engine.wait(self._timeout(self._pending(), patience_s)):
+        timeout_s = self._timeout(self._pending(), patience_s)
+        events = self._engine.wait(timeout_s)
+        for event in events:
             self._take(event)
-        jobs = self._pending()
+        self._look()
+        if self._awake.look(timeout_s):
+            self._agenda.begin_anew()
+            self._not_before = 0.0
+        self._end_cancelled_calls()
         if self._clock.wall() >= self._sample_at:
             self._sample(save=False)
-        jobs = self._held_to_budgets(jobs)
-        decide = bool(jobs) and self._clock.now() >= self._decide_at
-        if decide and self._outlived():
-            return False
-        if decide:
-            self._decide(jobs)
+        jobs = self._held_to_budgets(self._pending())
+        planned = False
+        if jobs and self._clock.now() >= self._decide_at:
+            if self._outlived():
+                return False
+            planned = self._decide(jobs)
+            self._look()
         for job in jobs:
             if job.state in ACTIVE:
                 self._end_if_stuck(job)
                 self._actor.enforce(job)
-        self._teller.tell(self._store.jobs(open_only=True), self._agenda.plan, everything=decide)
-        return bool(jobs) or self._engine.resting
+        rung = any(isinstance(event, Rung) for event in events)  # by whoever follows from now on, it may be
+        self._teller.tell(self._open, self._agenda.plan, everything=planned or rung)
+        while self._ended:  # after those who wait for an end have heard of it
+            job_id = self._ended.pop()
+            if self._keeper.keep_hindsight(job_id):
+                self._books.close(job_id)
+        return bool(jobs) or self._engine.resting or self._engine.serving
 
     def _held_to_budgets(self, jobs: list[Job]) -> list[Job]:
         """Have budgets judge all jobs; they are returned as they stand after that."""
         changed = self._spending.look(jobs)
         for job_id in changed:
             self._agenda.stir(job_id)
-        return self._pending() if changed else jobs
+        if not changed:
+            return jobs
+        self._look()
+        return self._pending()
 
     def _take(self, event: EngineEvent) -> None:
         """Record what the engine tells."""
         job_id = "" if isinstance(event, Rung) else event.job_id
+        if isinstance(event, Opened):
+            self._recorder.open_calls(event, self._parts.world, self._parts.grid.name)
+            return
         if isinstance(event, Exited):
             self._sample()  # while the attempt's reservation still stands as it was
         if self._recorder.record(event):
             self._agenda.stir(job_id)
         if isinstance(event, Exited):
-            self._keeper.keep_hindsight(job_id)
+            self._ended.append(job_id)
             if event.outcome == "succeeded" and self._parts.follow_up():
                 self._agenda.stir()
 
@@ -171,26 +229,55 @@ class Loop:
         due_at = self._agenda.next_at
         return max(due_at, self._not_before) if due_at else 0.0
 
+    def _look(self) -> None:
+        """See how jobs and the world stand; the world after the jobs, so that it is one that they live in."""
+        held = sum(self._spending.holds(job.id) for job in self._open)
+        self._open = self._store.jobs_at_hand(unplanned.AT_HAND + held, self._turns.full)
+        self._world = self._store.world()
+
+    def _sites(self) -> tuple[Site, ...]:
+        """Where work can run now."""
+        return self._parts.sites(self._world)
+
     def _pending(self) -> list[Job]:
         """Jobs that there is something to do for."""
-        return [job for job in self._store.jobs(open_only=True) if not job.at_rest]
+        return [job for job in self._open if not job.at_rest and job.function.kind is not Kind.CALLS]
+
+    def _end_cancelled_calls(self) -> None:
+        """End the workers of direct calls that somebody wants no more of."""
+        if self._engine.serving:
+            for job in self._open:
+                if job.function.kind is Kind.CALLS and job.wish is Wish.CANCEL:
+                    self._engine.kill(job.id)
 
     def _timeout(self, jobs: list[Job], patience_s: float) -> float:
         """Real seconds until something is due even if nothing happens."""
-        if not jobs:
+        serving = self._engine.serving
+        if not jobs and not serving:
             return max(patience_s, _RESTING_S) if self._engine.resting else patience_s
-        due = (self._decide_at - self._clock.now()) / self._clock.speed
-        if any(job.state in ACTIVE for job in jobs):
+        due = (self._decide_at - self._clock.now()) / self._clock.speed if jobs else patience_s
+        if serving or any(job.state in ACTIVE for job in jobs):
             due = min(due, self._sample_at - self._clock.wall())
         if self._spending.holding:  # until its file is changed
             due = min(due, _RESTING_S)
-        return max(0.0, due)
+        return max(0.0, min(due, _LONGEST_S))
 
-    def _decide(self, jobs: list[Job]) -> None:
-        about = self._agenda.about(jobs, self._clock.now(), self._parts.sites())
+    def _decide(self, jobs: list[Job]) -> bool:
+        """Begin, move and end jobs; whether that needed a plan."""
+        held, freed = self._turns.look(jobs)
+        site = unplanned.only_site(jobs, self._sites())
+        if site is not None:
+            self._begin_unplanned(jobs, site, held)
+            return False
+        for job_id in freed:
+            self._agenda.stir(job_id)
+        for job_id, look_at in held.items():
+            self._agenda.postpone(job_id, look_at)
+        due = self._agenda.about(jobs, self._clock.now(), self._sites())
+        about = [job for job in due if job.id not in held or job.wish is Wish.CANCEL]
         if not about:
             self._agenda.settled(jobs)
-            return
+            return False
         snapshot = self._observer.snapshot(job for job in about if not self._spending.holds(job.id))
         hour_ends_at = windows(snapshot, float("inf"), most=1)[0].end_at
         plan = self._policy(snapshot)
@@ -206,23 +293,41 @@ class Loop:
         if len(about) == len(jobs):
             self._keeper.keep(jobs)
         self._save_time()
+        return True
+
+    def _begin_unplanned(self, jobs: list[Job], site: Site, held: Mapping[str, float]) -> None:
+        """Begin and cancel jobs that wait for room alone; then nothing is due before something happens."""
+        self._agenda.rest(held, self._clock.now() + HOUR_S)
+        due = unplanned.due(jobs, site, [*held, *(job.id for job in jobs if self._spending.holds(job.id))])
+        if due:
+            self._sample(save=False)  # before reservations change
+        if any(job.state not in ACTIVE for job in due):
+            self._agenda.stir()  # others may come to the front
+        for job in due:
+            if job.wish is Wish.CANCEL:
+                self._actor.cancel(job)
+            else:
+                self._actor.start(job, site, 1)
+        self._save_time()
 
     def _sample(self, *, save: bool = True) -> None:
         if self._parts.meter is not None:
-            zones = {site.zone for site in self._parts.sites()}
-            self._metering.sample({zone: self._observer.intensity(zone) for zone in zones}, save=save)
+            zones = {site.zone for site in self._sites()}
+            intensities = {zone: self._observer.intensity(zone) for zone in zones}
+            trainings = {job.id for job in self._open if job.function.kind is Kind.TRAINING}
+            self._metering.sample(intensities, trainings, save=save)
         self._sample_at = self._clock.wall() + self._parts.sample_every_s
 
     def _outlived(self) -> bool:
         """Whether the world was replaced by another, which happens only while no job is open."""
-        world = self._store.world()
-        born_into = self._parts.world
+        world, born_into = self._world, self._parts.world
         return world is not None and (born_into is None or world.descent != born_into.descent)
 
     def _save_time(self) -> None:
         """Note how far a replay has come; it goes on from here after whatever happens."""
-        world = self._store.world()
+        world = self._world
         if world is not None and world.replayed:
+            world = self._store.world() or world
             now, wall = self._clock.now(), self._clock.wall()
             self._store.save_world(replace(world, reached_at=now, reached_wall=wall))
 

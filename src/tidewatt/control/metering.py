@@ -83,16 +83,19 @@ class Metering:
         pulse = self._pulses.get((job_id, token))
         return pulse.still_s if pulse else 0.0
 
-    def sample(self, intensities: dict[str, float | None], *, save: bool = True) -> None:
+    def sample(
+        self, intensities: dict[str, float | None], trainings: Collection[str] = (), *, save: bool = True
+    ) -> None:
         """Charge the interval since the last call.
 
         Args:
             intensities: present intensity by zone, for the running totals; receipts price exactly.
+            trainings: jobs that step, so that one which does not any more is seen.
             save: whether all that was charged is to be saved now; otherwise a few seconds of it may wait,
                 since a transaction costs more than what is written in it.
         """
         usage = self._engine.usage()
-        self._feel(usage)
+        self._feel([used for used in usage.attempts if used.job_id in trainings])
         reading = self._read(usage)
         if reading is not None:
             self._unsaved_s += reading.wall_s
@@ -157,10 +160,10 @@ class Metering:
                     at, wall = self._clock.now(), self._clock.wall()
                     self._store.note(attempt.job_id, at=at, wall=wall, detail=words)
 
-    def _feel(self, usage: EngineUsage) -> None:
+    def _feel(self, trainings: Sequence[WorkerUsage]) -> None:
         """Look after every attempt that has made its first step; before it, loading may take any time."""
         pulses: dict[tuple[str, int], Pulse] = {}
-        for used in usage.attempts:
+        for used in trainings:
             attempts = self._store.attempts(used.job_id)
             if not attempts or attempts[-1].token != used.token or attempts[-1].last_step is None:
                 continue
@@ -179,11 +182,13 @@ class Metering:
         usages: list[Usage] = []
         for attempt in usage.attempts:
             key = (attempt.job_id, attempt.token)
-            spent = _spent(attempt, before.attempts.get(key, {}))
-            if key not in working:
-                held_s = attempt.cpus * reading.wall_s
-                spent = stall.told_apart(spent, attempt.phase, held_s, reading.wall_s, self._stall_share)
-            usages.extend(_split(attempt, spent, reading.wall_s))
+            known = before.attempts.get(key)
+            if attempt.cpus or attempt.cpu_s != known:  # else it only waits for calls
+                spent = _spent(attempt, known or {})
+                if key not in working:
+                    held_s = attempt.cpus * reading.wall_s
+                    spent = stall.told_apart(spent, attempt.phase, held_s, reading.wall_s, self._stall_share)
+                usages.extend(_split(attempt, spent, reading.wall_s))
             self._before.attempts[key] = attempt.cpu_s
         pool_s = max(0.0, usage.pool_cpu_s - before.pool_cpu_s)
         platform_s = max(0.0, usage.platform_cpu_s - before.platform_cpu_s)

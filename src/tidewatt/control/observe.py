@@ -42,6 +42,9 @@ class Forebear:
         return (self.steps_total or 1) / (self.profile.rate(1) or 1.0)
 
 
+_UNKNOWN = Forebear(profiles.learn([]), None)
+
+
 class Observer:
     """Builds snapshots."""
 
@@ -110,6 +113,7 @@ class Observer:
             running_workers=current.workers if current else 0,
             kept_on=attempts[-1].site if attempts and (current or job.checkpoint) else None,
             move_j=self._prospect.move_j,
+            priority=function.priority,
         )
 
     def _known(
@@ -151,6 +155,8 @@ class Observer:
         return seen
 
     def _forebear(self, job: Job) -> Forebear:
+        if job.function.kind is Kind.FUNCTION:  # it reports no steps to learn from
+            return _UNKNOWN
         if job.id not in self._forebears:
             self._forebears[job.id] = self._typical_forebear(job)
         return self._forebears[job.id]
@@ -171,7 +177,7 @@ class Observer:
             if len(found) == _MOST_FOREBEARS:
                 break
         if not found:
-            return Forebear(profiles.learn([]), None)
+            return _UNKNOWN
         middle, margin = profiles.typical([each.length_s for each in found])
         return replace(found[middle], margin=margin)
 

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from tidewatt.domain.function import Kind
-from tidewatt.domain.job import Attempt, Job
+from tidewatt.domain.function import Kind, Payload
+from tidewatt.domain.job import Attempt, Job, Submission
 from tidewatt.domain.lifecycle import ACTIVE, State, Wish
+from tidewatt.domain.world import REAL, World
 from tidewatt.errors import StaleToken
-from tidewatt.ports import Checkpointed, Clock, EngineEvent, Exited, Progressed, Started, Store
+from tidewatt.ports import Checkpointed, Clock, EngineEvent, Exited, Opened, Progressed, Started, Store
 
 _MOST_LOST = 10
 """Attempts in a row that may die without a step further before the job is given up."""
@@ -18,6 +19,8 @@ class Recorder:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._at_work: dict[str, Attempt] = {}
+        """By job, as they were saved last: nobody else writes them while they are at work."""
         self._forked: dict[tuple[str, int], float] = {}
         self._first_report: dict[tuple[str, int], float] = {}
 
@@ -40,29 +43,70 @@ class Recorder:
             return False
         return False
 
+    def open_calls(self, event: Opened, world: World | None, grid: str) -> None:
+        """Make the job that direct calls are charged to; it is neither planned nor tried again."""
+        at, wall = self._clock.now(), self._clock.wall()
+        submission = Submission(
+            id=event.job_id,
+            function=event.function,
+            payload=Payload(form="calls", path="", function=event.function.name),
+            arguments={},
+            submitted_at=at,
+            submitted_wall=wall,
+            deadline_at=None,
+            home_zone=event.zone,
+            world=world or REAL,
+            grid=grid,
+        )
+        self._store.submit(submission)
+        attempt = Attempt(
+            job_id=event.job_id,
+            token=1,
+            site=f"local-{event.zone.lower()}",
+            zone=event.zone,
+            workers=event.workers,
+            started_at=at,
+            started_wall=wall,
+        )
+        self._store.begin_attempt(event.job_id, State.QUEUED, attempt)
+
     def _attempt(self, job_id: str, token: int) -> tuple[Job, Attempt]:
         job = self._store.job(job_id)
         if job is None or job.token != token or job.state not in ACTIVE:
             raise StaleToken(f"attempt {token} of job {job_id}", "the attempt that holds the job")
-        return job, self._store.attempts(job_id)[-1]
+        kept = self._at_work.get(job_id)
+        if kept is None or kept.token != token:
+            kept = self._store.attempts(job_id)[-1]
+        return job, kept
 
     def _started(self, event: Started) -> None:
         _, attempt = self._attempt(event.job_id, event.token)
         self._forked[event.job_id, event.token] = self._clock.wall()
-        self._store.update_attempt(replace(attempt, processes=event.processes))
+        self._save(replace(attempt, processes=event.processes))
+
+    def _save(self, attempt: Attempt) -> None:
+        self._at_work[attempt.job_id] = attempt
+        self._store.update_attempt(attempt)
 
     def _progressed(self, event: Progressed) -> bool:
         """Save a report; the first of an attempt calls for a decision, since it can be suspended now."""
         job, attempt = self._attempt(event.job_id, event.token)
         at, wall = self._clock.now(), self._clock.wall()
         first = self._first_report.setdefault((event.job_id, event.token), wall)
-        if job.state is State.STARTING:
-            self._store.move(job.id, State.STARTING, State.RUNNING, at=at, wall=wall)
         if attempt.first_step is None:
             began = self._forked.get((event.job_id, event.token), attempt.started_wall)
             attempt = replace(attempt, first_step=event.step, startup_wall_s=wall - began)
-        self._store.update_attempt(replace(attempt, last_step=event.step, training_wall_s=wall - first))
+        attempt = replace(attempt, last_step=event.step, training_wall_s=wall - first)
+        if job.state is State.STARTING:
+            self._at_work[job.id] = attempt
+            self._store.move(job.id, State.STARTING, State.RUNNING, at=at, wall=wall, attempt=attempt)
+        else:
+            self._save(attempt)
+        if job.function.kind is Kind.FUNCTION:  # it tells that it has begun, and no more
+            return False
         self._store.record_progress(event, at=at, wall=wall, workers=attempt.workers)
+        if job.function.kind is Kind.CALLS:  # nothing can be decided about it any more
+            return False
         return job.state is State.STARTING or (job.steps_total is None and event.total is not None)
 
     def _checkpointed(self, event: Checkpointed) -> None:
@@ -78,17 +122,20 @@ class Recorder:
         at, wall = self._clock.now(), self._clock.wall()
         for instants in (self._forked, self._first_report):
             instants.pop((event.job_id, event.token), None)
-        self._store.update_attempt(replace(attempt, ended_at=at, ended_wall=wall, outcome=event.outcome))
+        self._at_work.pop(job.id, None)
+        ended = replace(attempt, ended_at=at, ended_wall=wall, outcome=event.outcome)
         kept = job.function.kind is Kind.COMMAND and event.outcome == "suspended"
         rest = State.SUSPENDED if job.checkpoint or kept else State.QUEUED
         detail = (event.error or "").strip().rpartition("\n")[2]
         match event.outcome:
+            case _ if job.function.kind is Kind.CALLS:
+                self._end(job, ended, State.CANCELLED if job.wish is Wish.CANCEL else State.SUCCEEDED)
             case "succeeded":
-                self._end(job, State.SUCCEEDED, result=event.result)
+                self._end(job, ended, State.SUCCEEDED, result=event.result)
             case _ if job.wish is Wish.CANCEL:
-                self._end(job, State.CANCELLED)
+                self._end(job, ended, State.CANCELLED)
             case "failed" if job.failures >= job.function.retries:
-                self._end(job, State.FAILED, failures=job.failures + 1, error=event.error)
+                self._end(job, ended, State.FAILED, failures=job.failures + 1, error=event.error)
             case "failed":
                 self._store.move(
                     job.id,
@@ -97,26 +144,29 @@ class Recorder:
                     at=at,
                     wall=wall,
                     detail=f"failed: {detail}",
+                    attempt=ended,
                     failures=job.failures + 1,
                 )
-            case "lost" if self._hopeless(job):
+            case "lost" if self._hopeless(job, ended):
                 self._end(
                     job,
+                    ended,
                     State.FAILED,
                     error=f"its worker died {_MOST_LOST} times in a row without a step further",
                 )
             case outcome:
-                self._store.move(
-                    job.id, job.state, rest, at=at, wall=wall, detail=f"{outcome}: {detail}".rstrip(": ")
-                )
+                detail = f"{outcome}: {detail}".rstrip(": ")
+                self._store.move(job.id, job.state, rest, at=at, wall=wall, detail=detail, attempt=ended)
 
-    def _end(self, job: Job, after: State, **changes: object) -> None:
+    def _end(self, job: Job, attempt: Attempt, after: State, **changes: object) -> None:
         at, wall = self._clock.now(), self._clock.wall()
-        self._store.move(job.id, job.state, after, at=at, wall=wall, detail="", ended_at=at, **changes)
+        self._store.move(
+            job.id, job.state, after, at=at, wall=wall, detail="", attempt=attempt, ended_at=at, **changes
+        )
 
-    def _hopeless(self, job: Job) -> bool:
+    def _hopeless(self, job: Job, ended: Attempt) -> bool:
         """Whether the newest attempts were all lost, and all began at the same step."""
-        newest = self._store.attempts(job.id)[-_MOST_LOST:]
+        newest = [*self._store.attempts(job.id)[-_MOST_LOST:-1], ended]
         return (
             len(newest) == _MOST_LOST
             and all(a.outcome == "lost" for a in newest)

@@ -16,7 +16,7 @@ def recover(store: Store, engine: Engine, recorder: Recorder, folder: Path) -> N
     or a checkpoint that an attempt saved after nobody was left to hear of it counts. What a command kept in
     memory while it stood still is lost with its supervisor.
     """
-    for job in store.jobs(open_only=True):
+    for job in store.jobs_at_hand(0):
         if job.state in ACTIVE:
             for event in engine.reap(store.attempts(job.id)[-1], str(folder / job.id)):
                 recorder.record(event)

@@ -6,6 +6,7 @@ from statistics import median
 
 from tidewatt.accounting.factors import CPU_MAX_WATTS, CPU_MIN_WATTS, MEMORY_WATTS
 from tidewatt.control.loop import Loop
+from tidewatt.domain.function import Kind
 from tidewatt.domain.lifecycle import State
 from tidewatt.policy.idle.names import AtPrice
 from tidewatt.policy.idle.priced import Price
@@ -66,10 +67,14 @@ def cold_start_s(store: Store, calls: Sequence[tuple[str, str, float]]) -> float
 
     A start with a zygote at hand takes little more than the function's own code until its first step, one
     without loads the libraries first: it is the slowest start of a function less its fastest, the median
-    over functions. None where no function has told of two, as trainings do with their first step.
+    over functions. None where no function has told of two, as trainings do with their first step. The job
+    that stands for direct calls tells nothing: its first step is the end of a call.
     """
     took: dict[str, list[float]] = {}
     for job_id, function, _ in calls:
+        job = store.job(job_id)
+        if job is None or job.function.kind is Kind.CALLS:
+            continue
         for before, after in pairwise(store.events(job_id)):
             if before.after is State.STARTING and after.after is State.RUNNING:
                 took.setdefault(function, []).append(after.wall - before.wall)

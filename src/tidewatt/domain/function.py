@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tidewatt.domain.budget import Budget
+from tidewatt.domain.environment import Environment
 from tidewatt.errors import UsageError
 
 
@@ -14,6 +15,8 @@ class Kind(StrEnum):
     """Runs through once started."""
     COMMAND = "command"
     """Runs on one worker once started, and can be paused with its memory kept, where it is."""
+    CALLS = "calls"
+    """All direct calls of a function while its workers stay: it is charged, and neither planned nor run."""
     TRAINING = "training"
     """Suspends, resumes and changes its worker count at any step."""
 
@@ -61,6 +64,12 @@ class FunctionSpec:
     memory_bytes: int | None = None
     timeout_s: float | None = None
     retries: int = 0
+    backoff_s: float = 0.0
+    """Real seconds before the second try, doubled before each further one; 0 for at once."""
+    priority: int = 0
+    """Among jobs that wait for room and could all begin, those of higher priority go first."""
+    concurrency: int | None = None
+    """The most workers at once for its calls and its jobs; None for as many as there is room for."""
     deadline_s: float | None = None
     length_s: float | None = None
     """Declared length with one worker, in seconds of the world's clock."""
@@ -73,7 +82,11 @@ class FunctionSpec:
     labels: tuple[tuple[str, str], ...] = ()
     """What the user calls it by in reports, by key."""
     zones: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """Names of what its workers find in their environment and nobody else is told."""
     budget: Budget | None = None
+    environment: Environment | None = None
+    """The packages and the Python that it runs in; None for those of Tidewatt itself."""
 
     def __post_init__(self) -> None:
         """Refuse needs that contradict each other.
@@ -90,6 +103,11 @@ class FunctionSpec:
         if self.cpus < 1 or self.retries < 0:
             raise UsageError(
                 f"cpus={self.cpus}, retries={self.retries}", "cpus of 1 or more and retries of 0 or more"
+            )
+        if self.backoff_s < 0 or (self.concurrency is not None and self.concurrency < 1):
+            raise UsageError(
+                f"backoff={self.backoff_s:g} s, concurrency={self.concurrency}",
+                "a backoff of 0 s or more and a concurrency of 1 or more",
             )
         for name in ("timeout_s", "deadline_s", "length_s", "checkpoint_every_s", "grace_s"):
             value = getattr(self, name)
@@ -112,5 +130,11 @@ class Payload:
     sha256: str = ""
     imports: tuple[str, ...] = ()
     """Top-level modules that the source imports; the zygote may load them ahead of a fork."""
+    folder: str = ""
+    """Where it was submitted: relative paths begin here, as long as it exists."""
+    beside: tuple[str, ...] = ()
+    """Where the submitter's own modules are imported from."""
+    version: str = ""
+    """The same for all jobs and calls that one warm worker may serve; empty if it is not known."""
     data: str = ""
     """A hash of what is told of the files that arguments name; empty where they name none."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tidewatt.domain.function import FunctionSpec, Payload
+from tidewatt.domain.function import FunctionSpec, Kind, Payload
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.world import REAL, World
 
@@ -31,15 +31,25 @@ class Submission:
     """The world that it was submitted to."""
     grid: str = ""
     """Where that world's intensities come from, in words."""
+    idempotency_key: str | None = None
+    """What its submitter named it by: no other job of the store has it."""
+
+    @property
+    def unplanned(self) -> bool:
+        """Whether it waits for room alone, so that nothing about it is to be planned."""
+        function = self.function
+        needs = (function.length_s, function.budget, self.deadline_at)
+        return function.kind is Kind.FUNCTION and all(need is None for need in needs)
 
     def same_work(self, other: "Submission") -> bool:
-        """Whether both have the same function, code and arguments, as far as the code was kept."""
-        mine, theirs = self.payload.sha256, other.payload.sha256
-        return bool(mine) and (self.function.name, mine, self.arguments) == (
-            other.function.name,
-            theirs,
-            other.arguments,
-        )
+        """Whether both have the same function, code, environment and arguments, if the code was kept."""
+        mine, theirs = self.function, other.function
+        return bool(self.payload.sha256) and (
+            mine.name,
+            self.payload.sha256,
+            mine.environment,
+            self.arguments,
+        ) == (theirs.name, other.payload.sha256, theirs.environment, other.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

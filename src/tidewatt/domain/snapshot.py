@@ -24,6 +24,7 @@ class JobView:
     every count up to ``most``. ``restart_s`` is what a stop and start costs, in seconds of the world's
     clock. ``remaining`` is None until something is known of the job's length. ``kept_on`` is the site where
     its state lies, None if there is none yet; ``move_j`` is the network energy to bring it to another one.
+    Of jobs that are due by the same time those of higher ``priority`` come first.
     """
 
     id: str
@@ -44,6 +45,7 @@ class JobView:
     running_workers: int = 0
     kept_on: str | None = None
     move_j: float = 0.0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

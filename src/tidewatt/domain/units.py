@@ -150,6 +150,14 @@ def format_quantity(value: float, unit: str) -> str:
     return f"{_three_digits(value / 1e-9)} n{unit}"
 
 
+def format_bytes(size: int) -> str:
+    """A size in the units that limits are given in: ``"512 MiB"``, ``"1.5 GiB"``."""
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if size >= _BYTES[unit]:
+            return f"{round(size / _BYTES[unit], 2):g} {unit}"
+    return f"{size} B"
+
+
 def _three_digits(value: float) -> str:
     magnitude = abs(value)
     decimals = 2 if magnitude < 9.995 else 1 if magnitude < 99.95 else 0

@@ -1,10 +1,12 @@
 """Whether a job that comes in now can be done in time, beside those already accepted."""
 
+from collections.abc import Sequence
+
+from tidewatt.domain.site import Site
 from tidewatt.domain.snapshot import JobView, Snapshot
 from tidewatt.domain.units import format_duration
 from tidewatt.errors import Infeasible, ResidencyRefused
 from tidewatt.policy import net
-from tidewatt.policy.room import permitted
 
 
 def check(snapshot: Snapshot, job_id: str) -> None:
@@ -16,20 +18,30 @@ def check(snapshot: Snapshot, job_id: str) -> None:
             earlier would be missed even if nothing waited.
     """
     job = next(j for j in snapshot.jobs if j.id == job_id)
-    sites = permitted(job, snapshot)
-    if not sites:
-        there = ", ".join(sorted({s.zone for s in snapshot.sites}))
+    check_place(job.zones, job.least, job.cpus_per_worker, snapshot.sites)
+    _check_deadlines(snapshot, job)
+
+
+def check_place(zones: Sequence[str], least: int, cpus: int, sites: Sequence[Site]) -> None:
+    """Refuse what no site can take.
+
+    Raises:
+        ResidencyRefused: no site lies in a zone that is allowed.
+        Infeasible: the smallest worker count fits no site.
+    """
+    allowed = [site for site in sites if not zones or site.zone in zones]
+    if not allowed:
+        there = ", ".join(sorted({s.zone for s in sites}))
         raise ResidencyRefused(
-            f"sites in {there}", f"one in {' or '.join(job.zones)}", "allow another zone or add a site there"
+            f"sites in {there}", f"one in {' or '.join(zones)}", "allow another zone or add a site there"
         )
-    largest = max(site.cpus for site in sites)
-    if job.least * job.cpus_per_worker > largest:
+    largest = max(site.cpus for site in allowed)
+    if least * cpus > largest:
         raise Infeasible(
-            f"a need of {job.least} x {job.cpus_per_worker} processors",
+            f"a need of {least} x {cpus} processors",
             f"at most {largest}, what the largest permitted site has",
             "ask for fewer workers or processors",
         )
-    _check_deadlines(snapshot, job)
 
 
 def _check_deadlines(snapshot: Snapshot, new: JobView) -> None:

@@ -28,20 +28,25 @@ Choose = Callable[[JobView, Remaining, Market], tuple[Schedule, str] | None]
 def decide(name: str, choose: Choose, snapshot: Snapshot) -> Plan:
     """The plan for all jobs, earliest deadline first."""
     late = guard.late(snapshot)
-    hurried: frozenset[str] = frozenset()
-    for _ in range(_ROUNDS):
-        plan = _plan(name, choose, snapshot, late.by_bound, hurried)
-        endangered = guard.endangered(plan, snapshot, late)
+    plan = _plan(name, choose, snapshot, late.by_bound, frozenset())
+    hurried = endangered = guard.endangered(plan, snapshot, late)
+    for _ in range(_ROUNDS - 1):
         if not endangered:
             return plan
+        plan = _plan(name, choose, snapshot, late.by_bound, hurried)
+        endangered = guard.endangered(plan, snapshot, late)
         hurried = _ahead_of(endangered, snapshot) if endangered <= hurried else hurried | endangered
-    return guard.fallback(name, snapshot, late)
+    if not endangered:
+        return plan
+    net = guard.fallback(name, snapshot, late)
+    # Where even the net helps none of them, nothing is gained by giving up the plans of the others.
+    return plan if endangered <= guard.endangered(net, snapshot, late) else net
 
 
 def _ahead_of(endangered: frozenset[str], snapshot: Snapshot) -> frozenset[str]:
     """The jobs given, and all that come before the last of them and may take its room."""
     ordered = [job.id for job in sorted(snapshot.jobs, key=urgency)]
-    last = max(place for place, job_id in enumerate(ordered) if job_id in endangered)
+    last = max((place for place, job_id in enumerate(ordered) if job_id in endangered), default=-1)
     return frozenset(ordered[: last + 1])
 
 

@@ -32,9 +32,10 @@ class _Going:
     assignments: list[Assignment] = field(default_factory=list[Assignment])
 
 
-def urgency(job: JobView) -> tuple[float, float, str]:
-    """Sorts jobs by deadline, then by age; ties are stable."""
-    return (_FOREVER if job.deadline_at is None else job.deadline_at, job.submitted_at, job.id)
+def urgency(job: JobView) -> tuple[float, int, float, str]:
+    """Sorts jobs by deadline, then by priority and by age; ties are stable."""
+    deadline_at = _FOREVER if job.deadline_at is None else job.deadline_at
+    return (deadline_at, -job.priority, job.submitted_at, job.id)
 
 
 def assignments(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import Factor, Impact
 from tidewatt.accounting.saving import Saving
+from tidewatt.domain.environment import Environment
 from tidewatt.domain.estimate import Estimate, Tier
 from tidewatt.domain.lifecycle import State
 
@@ -18,6 +19,8 @@ class Identity:
     arguments: dict[str, str]
     labels: dict[str, str]
     """What the user calls it by, such as its team and its cost centre."""
+    environment: Environment | None
+    """What it ran in; None for what Tidewatt itself runs in."""
     trigger: str
     """The trigger that submitted it and on what occasion; empty if somebody did."""
     state: State

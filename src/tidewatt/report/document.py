@@ -7,6 +7,7 @@ from typing import cast
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import Impact
 from tidewatt.accounting.saving import Saving
+from tidewatt.domain.environment import Environment, redacted
 from tidewatt.domain.estimate import Estimate
 from tidewatt.report.contents import Energy, Impacts, Part, Receipt
 from tidewatt.report.figures import iso
@@ -99,6 +100,13 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
+def _environment(environment: Environment | None) -> dict[str, object] | None:
+    if environment is None:
+        return None
+    requirements = [redacted(each) for each in environment.requirements]
+    return {"id": environment.digest, "requirements": requirements, "python": environment.python or None}
+
+
 def _identity(receipt: Receipt) -> dict[str, object]:
     who = receipt.identity
     return {
@@ -106,6 +114,7 @@ def _identity(receipt: Receipt) -> dict[str, object]:
         "function": who.function,
         "arguments": who.arguments,
         "labels": who.labels,
+        "environment": _environment(who.environment),
         "trigger": who.trigger or None,
         "state": str(who.state),
         "interim": who.interim,

@@ -56,6 +56,9 @@ def _head(receipt: Receipt) -> Iterator[str]:
         when += f", ended {instant(who.ended_at)}"
     yield f'<div class="who"><h1>{escape(who.function)}</h1>'
     yield f'<p class="state">{escape(who.state.capitalize())}: {when}</p>'
+    if who.environment is not None:
+        within = escape(f"{who.environment.digest}: {who.environment.told}")
+        yield f'<p class="state">Environment {within}</p>'
     if who.trigger:
         yield f'<p class="state">Submitted by trigger {escape(who.trigger)}</p>'
     if who.labels:

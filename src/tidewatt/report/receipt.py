@@ -75,6 +75,7 @@ def _identity(record: Record) -> Identity:
         function=job.function.name,
         arguments=dict(job.submission.arguments),
         labels=dict(job.function.labels),
+        environment=job.function.environment,
         trigger=record.trigger,
         state=job.state,
         interim=job.state not in ENDED,

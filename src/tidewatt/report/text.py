@@ -51,6 +51,8 @@ def _head(receipt: Receipt) -> Iterator[str]:
         yield from _wrapped("  ".join(f"{k}={v}" for k, v in who.arguments.items()))
     if who.labels:
         yield from _wrapped("  ".join(f"{k}: {v}" for k, v in who.labels.items()))
+    if who.environment is not None:
+        yield from _wrapped(f"Environment {who.environment.digest}: {who.environment.told}")
     if who.trigger:
         yield from _wrapped(f"Submitted by trigger {who.trigger}")
     if who.interim:

@@ -1,5 +1,6 @@
 """Checkpoint files: written whole or not at all, and read only if every byte is right."""
 
+import errno
 import hashlib
 import io
 import os
@@ -88,6 +89,11 @@ def write_atomically(target: Path, data: bytes) -> None:
     """
     with _replacing(target) as file:
         file.write(data)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error says that there is no room on the disk, which may pass."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager

@@ -4,15 +4,17 @@ import ctypes
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
 
 import psutil
 
+from tidewatt.runtime.allowance import THREAD_COUNTS
+
 _PR_SET_PDEATHSIG = 1
 ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
+    **dict.fromkeys(THREAD_COUNTS, "1"),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, and with it pandas, would start one
 }
 """What keeps libraries from starting threads as they are loaded: a process with threads must not fork."""
@@ -39,10 +41,31 @@ def signal_tree(pid: int, number: signal.Signals) -> None:
         signal_tree(child, number)
 
 
-def die_with_parent() -> None:
-    """On Linux, have the kernel kill this process when its parent ends, however it ends."""
+@contextmanager
+def interrupts_later() -> Generator[None]:
+    """Have Ctrl-C come at the end of this block, so that whoever is to end what it starts knows of that."""
+    if (
+        signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        or current_thread() is not main_thread()
+    ):
+        yield  # it does not come here at all
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+def die_with_parent(parent: int) -> None:
+    """On Linux, have the kernel kill this process when its parent ends, however it ends.
+
+    ``parent`` is told by its number from before the fork: it may be gone by the time that a child can ask.
+    """
     if sys.platform == "linux":
-        parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before the kernel was told
             os._exit(1)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from tidewatt.errors import CommandFailed
 from tidewatt.runtime.child import ONE_THREAD, die_with_parent, signal_tree
@@ -35,7 +36,7 @@ def run(reporter: Reporter, argv: Sequence[str], folder: str, *, path: str) -> d
             cwd=folder,
             env=environment | {"PATH": path},
             stdin=subprocess.DEVNULL,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - a worker that runs a command has one thread
+            preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - a worker that runs a command has one thread
         )
     except OSError as error:
         raise CommandFailed(

@@ -1,7 +1,8 @@
-"""What supervisor, zygote and workers say to each other."""
+"""What supervisor, zygote, workers and callers say to each other."""
 
 import msgspec
 
+from tidewatt.domain.function import FunctionSpec
 from tidewatt.domain.ledger import Phase
 from tidewatt.ports import Order
 
@@ -32,12 +33,22 @@ class Refused(msgspec.Struct, tag=True, frozen=True):
     why: str
 
 
+class Furnished(msgspec.Struct, tag=True, frozen=True):
+    """Before the zygote of an environment, or in place of it: it has been built, or cannot be and why."""
+
+    cpu_s: float
+    """Processor seconds that building took."""
+    why: str = ""
+
+
 class Reaped(msgspec.Struct, tag=True, frozen=True):
     """From the zygote: a worker has ended; a negative code is the signal that ended it."""
 
     pid: int
     code: int
     cpu_s: float
+    excess: str = ""
+    """What it took that it may not, in words, if that is why."""
 
 
 class Report(msgspec.Struct, tag=True, frozen=True):
@@ -83,4 +94,109 @@ class Proceed(msgspec.Struct, tag=True, frozen=True):
     token: int
 
 
-Message = Fork | Forked | Refused | Reaped | Report | Saved | Done | Suspend | Paused | Proceed
+class Where(msgspec.Struct, frozen=True):
+    """Where user code is at home."""
+
+    folder: str
+    """Relative paths begin here, as long as it exists."""
+    beside: tuple[str, ...]
+    """Where the user's own modules are imported from."""
+
+
+class Dial(msgspec.Struct, tag=True, frozen=True):
+    """From a caller, the first thing it says: which function it wants a worker for."""
+
+    version: str
+    """The same for all calls that one worker may serve: code, folder and needs."""
+    function: FunctionSpec
+    zone: str
+    where: Where
+    spare: bool = False
+    """It has another line already: no other caller need be sent away for this one."""
+
+
+class Post(msgspec.Struct, frozen=True):
+    """All that a warm worker needs to know to begin."""
+
+    number: int
+    function: FunctionSpec
+    where: Where
+    log: str
+    """Where what is printed during direct calls goes; an order has a log of its own."""
+    spill: str
+    most_bytes: int
+    spill_bytes: int
+
+
+class Hire(msgspec.Struct, tag=True, frozen=True):
+    """To the zygote, with one end of a channel attached: become a warm worker."""
+
+    post: Post
+
+
+class Hired(msgspec.Struct, tag=True, frozen=True):
+    """From the zygote: the warm worker exists, or may not be forked and why."""
+
+    number: int
+    pid: int = 0
+    started: float = 0.0
+    why: str = ""
+
+
+class Take(msgspec.Struct, tag=True, frozen=True):
+    """To a warm worker, with a line attached: serve this caller, after the call that it is at."""
+
+
+class Yield(msgspec.Struct, tag=True, frozen=True):
+    """To a warm worker: others wait; let go of the line after the call that it is at."""
+
+
+class Work(msgspec.Struct, tag=True, frozen=True):
+    """To a warm worker: run this job."""
+
+    order: Order
+
+
+class Leave(msgspec.Struct, tag=True, frozen=True):
+    """To a warm worker: go, after the call that it is at."""
+
+
+class Busy(msgspec.Struct, tag=True, frozen=True):
+    """From a warm worker: calls have begun to come in."""
+
+
+class Took(msgspec.Struct, tag=True, frozen=True):
+    """From a warm worker: it has let go of the line before, and serves the one that it was given."""
+
+
+class Idle(msgspec.Struct, tag=True, frozen=True):
+    """From a warm worker: for a moment no call has come in; ``calls`` are all that it has answered."""
+
+    calls: int
+    free: bool
+    """Whether its caller has hung up."""
+
+
+Message = (
+    Fork
+    | Forked
+    | Refused
+    | Furnished
+    | Reaped
+    | Report
+    | Saved
+    | Done
+    | Suspend
+    | Paused
+    | Proceed
+    | Dial
+    | Hire
+    | Hired
+    | Take
+    | Yield
+    | Work
+    | Leave
+    | Busy
+    | Took
+    | Idle
+)

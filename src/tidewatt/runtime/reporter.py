@@ -1,5 +1,6 @@
 """A worker's side of the talk with its supervisor."""
 
+import select
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -16,13 +17,14 @@ _REPORT_EVERY_S = 0.1
 class Reporter:
     """Counts processor time by phase, tells how far the worker is, and hears when it is to leave."""
 
-    def __init__(self, channel: Channel, token: int = 0) -> None:
+    def __init__(self, channel: Channel, token: int = 0, *, began_s: float = 0.0) -> None:
         self._channel = channel
         self.token = token
         """The attempt that the work belongs to; a command that was paused goes on as another one."""
         self._phase = Phase.COLD_START
+        # A worker that ran other jobs before had used ``began_s`` processor seconds when this one came.
         self._since = time.process_time()
-        self._cpu_s: dict[Phase, float] = {Phase.COLD_START: self._since}
+        self._cpu_s: dict[Phase, float] = {Phase.COLD_START: self._since - began_s}
         self._reported = float("-inf")
         self._suspend = False
         self._metrics: dict[str, float] = {}
@@ -59,13 +61,23 @@ class Reporter:
     def suspend_asked(self) -> bool:
         """Whether the worker is to leave: it was told to, or nobody is left to tell it anything."""
         if not self._suspend:
-            messages = self._channel.receive()
-            self._suspend = self._channel.closed or any(isinstance(m, Suspend) for m in messages)
+            self._listen()
         return self._suspend
+
+    def _listen(self) -> None:
+        messages = self._channel.receive()
+        asked = self._channel.closed or any(isinstance(m, Suspend) for m in messages)
+        self._suspend = self._suspend or asked
 
     def fileno(self) -> int:
         """For selectors: readable when there is something to be heard."""
         return self._channel.fileno()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait so long, or until there is nobody left to be told anything; what was asked is remembered."""
+        if not self.alone:
+            select.select([self._channel], [], [], timeout_s)
+            self._listen()
 
     @property
     def alone(self) -> bool:

@@ -1,28 +1,35 @@
 """One worker: a process that runs the user's function for one rank of an attempt."""
 
 import importlib
+import io
 import os
 import random
-import resource
 import sys
-import traceback
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import msgspec
+from typing_extensions import Buffer, override
 
 from tidewatt.domain.function import Kind
 from tidewatt.errors import CommandFailed
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
-from tidewatt.runtime.checkpoint import write_atomically
+from tidewatt.runtime.checkpoint import is_full, write_atomically
 from tidewatt.runtime.context import Run
-from tidewatt.runtime.payload import load
+from tidewatt.runtime.faults import packed, unpicklable
+from tidewatt.runtime.frames import too_large
+from tidewatt.runtime.journal import log_name
+from tidewatt.runtime.payload import load, settle
 from tidewatt.runtime.reporter import Reporter
+from tidewatt.runtime.secret import Veil, check_given
 
 OK, FAILED = 0, 1
+_ROOM_S = 1.0
+"""How long to wait before it is tried again whether a full disk has room."""
 MakeRun = Callable[[Order, int, Reporter], Run]
 
 
@@ -39,13 +46,35 @@ def main(order: Order, rank: int, channel: Channel, trainer: str) -> int:
 
     ``trainer`` names the factory of a ``Run`` as ``module:attribute``: this room does not import torch.
     """
-    folder = Path(order.folder)
-    _redirect_output(folder, order.token, rank)
-    _limit_memory(order.function.memory_bytes)
+    redirect_output(f"{order.folder}/{log_name(order.token, rank)}", Veil(order.function.secrets))
+    if order.function.kind is not Kind.COMMAND:
+        _settle_for(order)
     random.seed(0)
-    reporter = Reporter(channel, order.token)
+    return _run(order, rank, Reporter(channel, order.token), lambda r: _call(order, rank, r, trainer), None)
+
+
+def _settle_for(order: Order) -> None:
+    """Be where a job was submitted, with its modules."""
+    apart = order.function.environment is not None
+    settle(order.payload.folder, order.payload.beside, apart=apart)
+
+
+def run_order(order: Order, channel: Channel, most_bytes: int) -> None:
+    """Run one job in a worker that has run others and will run more; a result has a size that it may have."""
+    redirect_output(f"{order.folder}/{log_name(order.token)}", Veil(order.function.secrets))
+    _settle_for(order)
+    random.seed(0)
+    reporter = Reporter(channel, order.token, began_s=time.process_time())
+    _run(order, 0, reporter, lambda r: _call(order, 0, r, ""), most_bytes)
+
+
+def _run(
+    order: Order, rank: int, reporter: Reporter, call: Callable[[Reporter], object], most_bytes: int | None
+) -> int:
+    folder = Path(order.folder)
     try:
-        value = _call(order, rank, reporter, trainer)
+        value = call(reporter)
+        result = _save_result(folder, reporter, value, most_bytes) if rank == 0 else None
     except Suspended:
         reporter.done("suspended")
     except PeerLost as error:
@@ -55,12 +84,13 @@ def main(order: Order, rank: int, channel: Channel, trainer: str) -> int:
         reporter.done("failed", error=str(error))
         return FAILED
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises ends the attempt
-        shown = _traceback(error)
-        sys.stderr.write(shown)
-        reporter.done("failed", error=shown)
+        fault = packed(error, Veil(order.function.secrets))
+        sys.stderr.write(fault.text)
+        _write(reporter, folder / fault_name(order.token), cloudpickle.dumps(fault))
+        reporter.done("failed", error=fault.text)
         return FAILED
     else:
-        reporter.done("succeeded", result=_save_result(folder, reporter.token, value) if rank == 0 else None)
+        reporter.done("succeeded", result=result)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -68,6 +98,7 @@ def main(order: Order, rank: int, channel: Channel, trainer: str) -> int:
 
 
 def _call(order: Order, rank: int, reporter: Reporter, trainer: str) -> object:
+    check_given(order.function.secrets)
     body, arguments = load(Path(order.folder), order.payload)
     if order.function.kind is Kind.FUNCTION:
         reporter.begin()
@@ -79,36 +110,75 @@ def _call(order: Order, rank: int, reporter: Reporter, trainer: str) -> object:
     return body(make(order, rank, reporter), **arguments)
 
 
-def _redirect_output(folder: Path, token: int, rank: int) -> None:
-    """Send what the user prints to the attempt's log."""
-    suffix = "" if rank == 0 else f".rank{rank}"
-    log = os.open(folder / f"attempt-{token}{suffix}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def redirect_output(path: str, veil: Veil) -> None:
+    """Send what the user prints to a log; what was held back of a line goes where it was meant to go."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:  # no room for it, or no folder yet: work goes before words
+        log = os.open(os.devnull, os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    sys.stdout, sys.stderr = veil.over(_lossy(1)), veil.over(_lossy(2))
 
 
-def _limit_memory(memory_bytes: int | None) -> None:
-    if memory_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+class _Lossy(io.FileIO):
+    """A log that drops what there is no room for: a full disk must not make a job's own code fail."""
+
+    @override
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return memoryview(data).nbytes
 
 
-def _traceback(error: BaseException) -> str:
-    """The traceback from the user's first frame on."""
-    trace = error.__traceback__
-    ours = Path(__file__).parent.parent
-    while trace and trace.tb_next and ours in Path(trace.tb_frame.f_code.co_filename).parents:
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+def _lossy(descriptor: int) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedWriter(_Lossy(descriptor, "w", closefd=False)), line_buffering=True)
 
 
-def _save_result(folder: Path, token: int, value: object) -> str:
-    """Keep the result so that it can be read back, and as JSON where it is plain enough."""
-    name = result_name(token)
-    write_atomically(folder / name, cloudpickle.dumps({"value": value, "shown": _shown(value)}))
+def _save_result(folder: Path, reporter: Reporter, value: object, most_bytes: int | None) -> str:
+    """Keep the result so that it can be read back, and as JSON where it is plain enough.
+
+    Raises:
+        UsageError: it cannot be pickled, or is larger than allowed.
+    """
+    name = result_name(reporter.token)
+    try:
+        data: bytes = cloudpickle.dumps({"value": value, "shown": _shown(value)})
+    except Exception as error:  # noqa: BLE001 - whatever a user's class does when it is pickled
+        raise unpicklable(value, error) from None
+    if most_bytes is not None and len(data) > most_bytes:
+        raise too_large("a result", len(data), most_bytes)
+    _write(reporter, folder / name, data)
     return name
+
+
+def _write(reporter: Reporter, target: Path, data: bytes) -> None:
+    """Write what a job came to; while the disk is full, wait: the work is done and must not be lost for it.
+
+    Raises:
+        PeerLost: nobody is left who would take it; another attempt will come to the same.
+    """
+    said = False
+    while True:
+        try:
+            write_atomically(target, data)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            if not said:
+                said = True
+                sys.stderr.write(f"tidewatt: no room for {target.name} ({error.strerror}); waiting\n")
+            reporter.wait(_ROOM_S)
+            if reporter.alone:
+                raise PeerLost("no room for what it came to, and nobody to wait for it") from None
+        else:
+            return
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - the user's result
@@ -121,3 +191,8 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - the user's result
 def result_name(token: int) -> str:
     """The file that holds the result of an attempt, inside the job's folder."""
     return f"result-{token}.pkl"
+
+
+def fault_name(token: int) -> str:
+    """The file that holds what an attempt raised, inside the job's folder."""
+    return f"fault-{token}.pkl"

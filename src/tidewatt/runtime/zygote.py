@@ -8,23 +8,31 @@ import os
 import select
 import signal
 import socket
+import sys
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
-from tidewatt.ports import Order
-from tidewatt.runtime import worker
+from tidewatt.domain.function import FunctionSpec
+from tidewatt.runtime import warm, worker
+from tidewatt.runtime.allowance import Allowance, clear, excess
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.child import die_with_parent
-from tidewatt.runtime.messages import Fork, Forked, Reaped, Refused
+from tidewatt.runtime.messages import Fork, Forked, Hire, Hired, Post, Reaped, Refused
 from tidewatt.runtime.payload import importable
+from tidewatt.runtime.secret import Secrets
 
 
 class Zygote:
     """Forks workers on request and tells how they end, until its supervisor is gone."""
 
-    def __init__(self, channel: Channel, trainer: str) -> None:
+    def __init__(self, channel: Channel, trainer: str, groups: Path | None, secrets: Path | None) -> None:
         self._channel = channel
+        self._groups = groups
+        """Where workers may have control groups that hold them to what they may take."""
+        self._secrets = secrets
         self._trainer = trainer
         self._children: set[int] = set()
         self._bell, signalled = socket.socketpair()
@@ -49,32 +57,59 @@ class Zygote:
                 for message in self._channel.receive():
                     if isinstance(message, Fork):
                         self._fork(message, self._channel.take_fd())
+                    elif isinstance(message, Hire):
+                        self._hire(message.post, self._channel.take_fd())
 
     def _fork(self, request: Fork, fd: int) -> None:
-        order = request.order
-        threads = psutil.Process().num_threads()
-        if threads != 1:
+        order, rank = request.order, request.rank
+        why = self._spoilt()
+        if why:
             os.close(fd)
-            why = f"{threads} threads in the zygote, and a fork copies only one"
-            self._channel.send(Refused(order.job_id, order.token, request.rank, why))
+            self._channel.send(Refused(order.job_id, order.token, rank, why))
             return
+        pid, started = self._child(
+            fd, order.function, lambda channel: worker.main(order, rank, channel, self._trainer)
+        )
+        self._channel.send(Forked(order.job_id, order.token, rank, pid, started))
+
+    def _hire(self, post: Post, fd: int) -> None:
+        why = self._spoilt()
+        if why:
+            os.close(fd)
+            self._channel.send(Hired(post.number, why=why))
+            return
+        pid, started = self._child(fd, post.function, lambda channel: warm.main(post, channel))
+        self._channel.send(Hired(post.number, pid, started))
+
+    def _spoilt(self) -> str:
+        """Why this process must not fork, if so."""
+        threads = psutil.Process().num_threads()
+        return "" if threads == 1 else f"{threads} threads in the zygote, and a fork copies only one"
+
+    def _child(self, fd: int, function: FunctionSpec, work: Callable[[Channel], int]) -> tuple[int, float]:
+        """Fork a worker with its end of a channel; its number and start time."""
+        zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
-            os._exit(self._become_worker(order, request.rank, fd))
+            os._exit(self._become_worker(zygote, fd, function, work))
         os.close(fd)
         self._children.add(pid)
-        started = psutil.Process(pid).create_time()
-        self._channel.send(Forked(order.job_id, order.token, request.rank, pid, started))
+        return pid, psutil.Process(pid).create_time()
 
-    def _become_worker(self, order: Order, rank: int, fd: int) -> int:
+    def _become_worker(
+        self, zygote: int, fd: int, function: FunctionSpec, work: Callable[[Channel], int]
+    ) -> int:
         """In the child: forget the zygote, then work."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setpgid(0, 0)
-        die_with_parent()
+        die_with_parent(zygote)
         for ours in (self._bell, self._signalled, self._channel):
             ours.close()
-        return worker.main(order, rank, Channel(socket.socket(fileno=fd)), self._trainer)
+        Allowance.of(function).hold(self._groups)
+        if self._secrets is not None:
+            Secrets(self._secrets).hand_over(function.secrets)
+        return work(Channel(socket.socket(fileno=fd)))
 
     def _reap(self) -> None:
         for pid in tuple(self._children):
@@ -82,7 +117,8 @@ class Zygote:
             if ended:
                 self._children.discard(pid)
                 cpu_s = usage.ru_utime + usage.ru_stime
-                self._channel.send(Reaped(pid, os.waitstatus_to_exitcode(status), cpu_s))
+                why = excess(self._groups / str(pid)) if self._groups is not None else ""
+                self._channel.send(Reaped(pid, os.waitstatus_to_exitcode(status), cpu_s, why))
 
 
 def preload(modules: list[str]) -> None:
@@ -98,15 +134,24 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--trainer", required=True)
+    parser.add_argument("--home")  # read by nobody but those who look for what was left of a state folder
+    parser.add_argument("--groups", type=Path)
+    parser.add_argument("--secrets", type=Path)
     parser.add_argument("--preload", type=json.loads, default=[])
+    parser.add_argument("--behind", type=json.loads, default=[])
     options = parser.parse_args()
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C is for the command in front, not for the work behind
+    sys.path += options.behind
+    supervisor = os.getppid()
     preload(options.preload)
     gc.collect()
     gc.freeze()  # the children share these pages until they write to them
-    Zygote(Channel(socket.socket(fileno=options.fd)), options.trainer).serve()
+    channel = Channel(socket.socket(fileno=options.fd))
+    Zygote(channel, options.trainer, options.groups, options.secrets).serve()
+    if options.groups is not None and os.getppid() != supervisor:  # it was killed, and cannot clear up
+        clear(options.groups)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tidewatt.domain.function import FunctionSpec
 from tidewatt.domain.trigger import MOST_MISSED, SETTLE_S, After, Cause, Files, Missed, Schedule
 from tidewatt.domain.units import parse_duration
 from tidewatt.errors import UsageError
@@ -13,8 +12,8 @@ class Decorated(Protocol):
     """A decorated function, as far as another one can follow it."""
 
     @property
-    def spec(self) -> FunctionSpec:
-        """Its name and needs."""
+    def __name__(self) -> str:
+        """What it is called."""
         ...
 
     @property
@@ -91,9 +90,9 @@ def cause_of(
     if schedule is not None:
         return cron(schedule) if isinstance(schedule, str) else schedule
     if after is not None:
-        if not hasattr(after, "spec"):
+        if not hasattr(after, "body"):
             raise UsageError(f"after={after!r:.60}", "a function decorated with @tw.function or @tw.training")
-        return After(function=after.spec.name, origin=origin_of(after.body))
+        return After(function=after.__name__, origin=origin_of(after.body))
     if isinstance(on, str):
         raise UsageError(f"on={on!r:.60}", "files", f"write on=tw.files({on!r})")
     return on

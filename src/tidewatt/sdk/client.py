@@ -1,70 +1,38 @@
 """The one way in: commands and decorated functions reach a state folder through it."""
 
-import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import cloudpickle
 
 from tidewatt import settings, wiring
+from tidewatt.adapters import cgroup, supervision
+from tidewatt.control import unplanned
 from tidewatt.domain import world as worlds
-from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
-from tidewatt.domain.job import Job, Submission
+from tidewatt.domain.function import FunctionSpec, Kind
+from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ENDED, State, Wish
-from tidewatt.domain.units import HOUR_S
 from tidewatt.domain.world import World, WorldRequest
 from tidewatt.errors import JobFailed, UsageError
 from tidewatt.ports import Grid, Store, Triggers, Update
 from tidewatt.runtime.data import fingerprint
+from tidewatt.runtime.faults import unpacked
 from tidewatt.runtime.payload import describe, save
-from tidewatt.runtime.storage import checked
+from tidewatt.runtime.secret import Secrets
+from tidewatt.runtime.worker import fault_name
+from tidewatt.sdk.drafts import Options as Options  # noqa: PLC0414 - who has a client wants these too
+from tidewatt.sdk.drafts import Submittable, check_zone, drafted, key_of, shown, specify, versioned
+from tidewatt.sdk.environments import furnish
 from tidewatt.sdk.proposal import Proposal
 
-_RECENT_S = 48 * HOUR_S
-_LONGEST_NAME = 24
 _SILENCE_S = 5.0
 """Real seconds without a word after which the store is asked instead."""
 _HASTE_S = 0.5
 """The same for a job that is to come to rest, about which there may be no word left to say."""
-
-
-class Submittable(Protocol):
-    """A function together with what it needs; decorated functions are such."""
-
-    @property
-    def spec(self) -> FunctionSpec:
-        """Its name and needs."""
-        ...
-
-    @property
-    def body(self) -> Callable[..., Any]:
-        """What is called."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a submission says beyond its function; None leaves it to the function or to what there is."""
-
-    deadline_s: float | None = None
-    length_s: float | None = None
-    workers: WorkerRange | None = None
-    zones: tuple[str, ...] = ()
-    """Where to run, the home zone first."""
-    labels: tuple[tuple[str, str], ...] = ()
-    """What to call it by in reports, beside or in place of the function's own."""
-    speed: float | None = None
-    start_at: float | None = None
-    carbon_file: str | None = None
-    source: Path | None = None
-    """The file that the function was loaded from, if a copy of it is to be kept."""
-    payload: Payload | None = None
-    """How the code was kept before, if it was, as with a trigger that was deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +42,14 @@ class Draft:
     job: Job
     world: World
     grid: Grid
+    among: Sequence[Job]
+    """The open jobs that it comes to be among, of those that wait for room alone the first."""
+
+    @property
+    def at_once(self) -> bool:
+        """Whether it waits for room alone and keeps nobody from being in time: nothing is to be planned."""
+        in_time = not any(job.submission.deadline_at for job in self.among)
+        return self.job.submission.unplanned and in_time
 
 
 class Client:
@@ -85,6 +61,8 @@ class Client:
         self.store: Store = store
         self.triggers: Triggers = store.triggers
         self._close = store.close
+        self._grids: tuple[str, Grid] | None = None
+        self._processors = cgroup.processors()
 
     def __enter__(self) -> Self:
         """The client; it is closed when the block is left."""
@@ -101,55 +79,101 @@ class Client:
     def submit(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> str:
         """Make a submission durable and wake the supervisor; the job's identifier is returned.
 
+        With an idempotency key that was used before, it is the job from before.
+
         Raises:
             Refused: it cannot be done in time, or not where it is allowed to be, or a budget is used up;
-                nothing is left behind.
-            UsageError: something in it, or in the budgets in force, cannot be understood.
+                nothing is left behind but an environment that could be built.
+            UsageError: something in it, or in the budgets in force, cannot be understood, or the key stands
+                for other arguments.
         """
-        with wiring.submitting(self.home):
-            proposal = self.propose(handle, arguments, options)
-            self.check(proposal)
-            self._keep(proposal, handle.body, arguments, options.source)
-        self.wake()
-        return proposal.job.id
+        if options.payload is None:
+            furnish(handle.spec, by_value=options.source is None)
+        with supervision.submitting(self.home) as begin:
+            named = self._named(handle.spec, arguments, options)
+            if named is None:
+                draft = self.draft(handle, arguments, options)
+                self._admit(draft)
+                begin(draft.job.id)
+                named = self._keep(draft, handle.body, arguments, options.source)
+        if not supervision.knock(self.home):
+            self.wake()
+        return named.id
+
+    def _named(self, spec: FunctionSpec, arguments: dict[str, Any], options: Options) -> Job | None:
+        """The job that this function was submitted as before, with the same idempotency key.
+
+        Raises:
+            UsageError: it has other arguments.
+        """
+        job = self.store.job_named(key_of(spec, options)) if options.key else None
+        if job is not None and job.submission.arguments != shown(arguments):
+            there = ", ".join(f"{name}={value}" for name, value in job.submission.arguments.items())
+            raise UsageError(
+                f"the idempotency key {options.key!r} with other arguments than job {job.id} has",
+                f"{spec.name}({there})",
+                "use another key for other work",
+            )
+        return job
+
+    def _admit(self, draft: Draft) -> None:
+        """Refuse what cannot be done or paid for; a plan is made only where one is needed for that."""
+        from tidewatt.policy import admission  # noqa: PLC0415 - numpy is slow to load, and commands that only look need none
+
+        function = draft.job.function
+        if draft.at_once and not settings.budgets(self.home.path)().rules:
+            sites = wiring.sites_of(draft.world, cpus=self._processors)
+            admission.check_place(function.zones, 1, function.cpus, sites)
+        else:
+            self.check(self.proposed(draft))
 
     def propose(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> Proposal:
         """What a submission would look like, and what would be planned for it."""
-        draft = self.draft(handle, arguments, options)
-        open_jobs = self.store.jobs(open_only=True)
-        observer = wiring.observer_at(self.store, draft.grid, draft.world, supervised=bool(open_jobs))
-        snapshot = observer.snapshot([*open_jobs, draft.job])
+        return self.proposed(self.draft(handle, arguments, options))
+
+    def proposed(self, draft: Draft) -> Proposal:
+        """What would be planned for a job among those that are open with it."""
+        supervised = bool(draft.among)
+        observer = wiring.observer_at(self.store, draft.grid, draft.world, supervised=supervised)
+        snapshot = observer.snapshot([*draft.among, draft.job])
         return Proposal(draft.job, draft.world, snapshot, settings.policy()(snapshot), draft.grid)
 
     def draft(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> Draft:
         """The job of a submission and the world that it joins, as long as nobody else submits."""
-        settings.stall_share()  # the supervisor would stumble over a wrong one
-        spec = _specify(handle.spec, options)
+        settings.stall_share()  # the supervisor would stumble over a wrong one, as over the next
+        settings.log_limit_bytes()
+        spec = specify(handle.spec, options)
+        kept = Secrets(self.home.secrets)
+        kept.check(spec.secrets)
         request = WorldRequest(
             speed=options.speed,
             start_at=options.start_at,
             carbon_file=None if options.carbon_file is None else wiring.carbon_source(options.carbon_file),
             zones=self.zones(spec, options.zones),
         )
-        open_jobs = self.store.jobs(open_only=True)
-        clock = wiring.clock_of(None)
-        known = self.store.world()
-        world = worlds.join(known, request) if open_jobs and known else worlds.make(request, clock.wall())
-        grid = wiring.open_grid(world.carbon_file)
+        clock, known, any_open = wiring.clock_of(None), self.store.world(), self.store.any_open()
+        world = worlds.join(known, request) if any_open and known else worlds.make(request, clock.wall())
+        grid = self._grid(world.carbon_file)
         for zone in world.zones:
-            _check_zone(grid, zone, worlds.now(world, clock.wall(), supervised=False))
-        at = worlds.now(world, clock.wall(), supervised=bool(open_jobs) and wiring.supervised(self.home))
-        payload = options.payload or describe(options.source, handle.body, spec.name)
+            check_zone(grid, zone, worlds.now(world, clock.wall(), supervised=False))
+        at = worlds.now(world, clock.wall(), supervised=any_open and supervision.supervised(self.home))
+        payload = options.payload or versioned(
+            describe(options.source, handle.body, spec.name), spec, kept.stamp(spec.secrets)
+        )
         payload = replace(payload, data=fingerprint(arguments))
-        job = _draft(
+        job = drafted(
             spec=spec,
             arguments=arguments,
             home_zone=request.zones[0],
             at=at,
             wall=clock.wall(),
             payload=payload,
+            key=key_of(spec, options) if options.key else None,
+            folders=self.home.jobs,
         )
-        return Draft(job, world, grid)
+        at_hand = self.store.jobs_at_hand(unplanned.AT_HAND)
+        among = [each for each in at_hand if each.function.kind is not Kind.CALLS]
+        return Draft(job, world, grid, among)
 
     def check(self, proposal: Proposal) -> None:
         """Refuse what cannot be done, and what there is no budget for.
@@ -165,15 +189,41 @@ class Client:
         admission.check(proposal.snapshot, proposal.job.id)
         affording.check(self.store, budgets, proposal)
 
+    def _grid(self, carbon: str) -> Grid:
+        """A source of intensities, opened once."""
+        if self._grids is None or self._grids[0] != carbon:
+            self._grids = carbon, wiring.open_grid(carbon)
+        return self._grids[1]
+
     def wake(self) -> bool:
         """See that somebody is at work if there is anything to do; True if nobody was."""
         if not wiring.any_work(self.store) and not self.triggers.waiting():
-            wiring.tidy(self.home)
+            supervision.tidy(self.home, lambda job_id: self.store.job(job_id) is not None)
             return False
-        if wiring.supervised(self.home):
+        if supervision.supervised(self.home):
             return False
         wiring.wake(self.home).close()
         return True
+
+    def host(self, spec: FunctionSpec) -> None:
+        """See that somebody is there to whom a function can be given, without a job.
+
+        Raises:
+            UsageError: no zone is known, or no supervisor starts.
+            WorldConflict: open jobs live in another time or place.
+        """
+        request = WorldRequest(zones=self.zones(spec, ()))
+        with supervision.submitting(self.home):
+            self._join(request)
+        wiring.wake(self.home).close()
+
+    def _join(self, request: WorldRequest) -> World:
+        """The world that there is, or a new one; it is saved for whoever supervises it."""
+        known, wall = self.store.world(), wiring.clock_of(None).wall()
+        joined = known is not None and (self.store.any_open() or supervision.supervised(self.home))
+        world = worlds.join(known, request) if known and joined else worlds.make(request, wall)
+        self.store.save_world(world)
+        return world
 
     def job(self, name: str) -> Job:
         """The job with this identifier, or the only one that it begins.
@@ -184,7 +234,7 @@ class Client:
         job = self.store.job(name)
         if job is not None:
             return job
-        ids = [j.id for j in self.store.jobs()]
+        ids = self.store.ids()
         matching = [i for i in ids if i.startswith(name)]
         if len(matching) == 1:
             return self.job(matching[0])
@@ -205,32 +255,46 @@ class Client:
         """Let a held job go on."""
         self._ask(job_id, Wish.RUN)
 
-    def follow(self, job_id: str) -> Iterator[Update]:
-        """What happens to a job, until it has ended or is held; a supervisor that dies is replaced."""
+    def follow(self, job_id: str, timeout_s: float | None = None) -> Iterator[Update]:
+        """What happens to a job, until it has ended or is held; a supervisor that dies is replaced.
+
+        Raises:
+            TimeoutError: that has not come to pass after so many seconds.
+        """
+        wall = wiring.clock_of(None).wall
+        until = float("inf") if timeout_s is None else wall() + timeout_s
         while not self._at_rest(job_id):
             caller = wiring.wake(self.home)
             try:
                 if self._at_rest(job_id):  # it came to rest before anybody listened
                     return
                 asked = self.job(job_id).wish is not Wish.RUN
-                for update in caller.updates(_HASTE_S if asked else _SILENCE_S):
+                silence_s = _HASTE_S if asked else _SILENCE_S
+                for update in caller.updates(max(1e-3, min(silence_s, until - wall()))):
                     if update is not None and update.job_id == job_id:
                         yield update
                     if (update is None or update.job_id == job_id) and self._at_rest(job_id):
                         return
+                    if wall() >= until:
+                        raise TimeoutError(f"job {job_id}: not ended after {timeout_s:g} s")
             finally:
                 caller.close()
 
-    def result(self, job_id: str) -> Any:  # noqa: ANN401 - the user's result
+    def result(self, job_id: str, timeout_s: float | None = None) -> Any:  # noqa: ANN401 - the user's result
         """Wait for a job and return what its function returned.
 
         Raises:
+            TimeoutError: it has not ended after so many seconds.
             JobFailed: it ended without a result.
+            Exception: what the function raised, if that can be told; its cause is the worker's traceback.
         """
-        for _ in self.follow(job_id):
+        for _ in self.follow(job_id, timeout_s):
             pass
         job = self.job(job_id)
         if job.state is not State.SUCCEEDED or job.result is None:
+            fault = self.folder(job) / fault_name(job.token)
+            if job.state is State.FAILED and fault.exists():
+                raise unpacked(cloudpickle.loads(fault.read_bytes()), f"job {job_id} {job.state}")
             raise JobFailed(f"job {job_id} {job.state}", "a result", job.error or "see `tidewatt show`")
         return self._saved_result(job)["value"]
 
@@ -246,7 +310,7 @@ class Client:
         """The instant of the world, as far as somebody outside the supervisor can tell."""
         world = self.store.world()
         wall = wiring.clock_of(None).wall()
-        return worlds.now(world, wall, supervised=wiring.supervised(self.home)) if world else wall
+        return worlds.now(world, wall, supervised=supervision.supervised(self.home)) if world else wall
 
     def _saved_result(self, job: Job) -> dict[str, Any]:
         saved: dict[str, Any] = cloudpickle.loads((self.folder(job) / (job.result or "")).read_bytes())
@@ -274,70 +338,26 @@ class Client:
             raise settings.no_zone()
         return tuple(dict.fromkeys(zones))
 
-    def _keep(self, proposal: Proposal, body: object, arguments: dict[str, Any], source: Path | None) -> None:
+    def _keep(self, proposal: Draft, body: object, arguments: dict[str, Any], source: Path | None) -> Job:
         """Write the job's folder, then the submission; a failure leaves neither."""
         job = proposal.job
         folder = self.folder(job)
-        folder.mkdir(mode=0o700, parents=True)
         try:
+            folder.mkdir(mode=0o700, parents=True)
             save(folder, source, body, arguments)
-            self.store.save_world(proposal.world)
-            self.store.submit(replace(job.submission, world=proposal.world, grid=proposal.grid.name))
-        except BaseException:
+            if proposal.world != self.store.world():
+                self.store.save_world(proposal.world)
+            submission = replace(job.submission, world=proposal.world, grid=proposal.grid.name)
+            kept = self.store.submit(submission)
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise
-
-
-def _specify(spec: FunctionSpec, options: Options) -> FunctionSpec:
-    """The function as this submission wants it."""
-    workers = options.workers or spec.workers
-    if options.workers is not None and workers.most > spec.shards:
-        raise UsageError(
-            f"{workers.most} workers for {spec.name}, which has shards={spec.shards}",
-            f"at most {spec.shards}",
-            "shards are fixed by the function, because the result depends on them: @tw.training(shards=...)",
-        )
-    storage = spec.storage or settings.storage() if spec.kind is Kind.TRAINING else ""
-    return replace(
-        spec,
-        workers=workers,
-        storage=checked(storage) if storage else "",
-        deadline_s=options.deadline_s or spec.deadline_s,
-        length_s=options.length_s or spec.length_s,
-        zones=spec.zones or options.zones,
-        labels=tuple((dict(spec.labels) | dict(options.labels)).items()),
-    )
-
-
-def _check_zone(grid: Grid, zone: str, at: float) -> None:
-    """Refuse a zone that the grid does not know, or knows nothing of at the time in question."""
-    if not grid.signal(zone, at - _RECENT_S, at + HOUR_S).readings:
-        day = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        raise UsageError(
-            f"no reading of {zone} within two days of {day} in {grid.name}",
-            "data for the time that the job begins at",
-            "choose --start inside the period of the file",
-        )
-
-
-def _draft(
-    *,
-    spec: FunctionSpec,
-    arguments: dict[str, Any],
-    home_zone: str,
-    at: float,
-    wall: float,
-    payload: Payload,
-) -> Job:
-    """A job that nobody has submitted yet."""
-    submission = Submission(
-        id=f"{spec.name[:_LONGEST_NAME].replace('_', '-')}-{secrets.token_hex(3)}",
-        function=spec,
-        payload=payload,
-        arguments={name: repr(value) for name, value in arguments.items()},
-        submitted_at=at,
-        submitted_wall=wall,
-        deadline_at=None if spec.deadline_s is None else at + spec.deadline_s,
-        home_zone=home_zone,
-    )
-    return Job.draft(submission)
+            if not isinstance(error, OSError):
+                raise
+            raise UsageError(
+                f"no way to write {folder} ({error.strerror})",
+                "a state folder with room for the code and the arguments of a job",
+                "free some space, or see that you may write there",
+            ) from error
+        if kept.id != job.id:  # another state folder with the same store was first to use the key
+            shutil.rmtree(folder)
+        return kept

@@ -16,15 +16,21 @@ from tidewatt.domain.function import FunctionSpec
 from tidewatt.domain.trigger import Cause, Files, Trigger, check_no_circle
 from tidewatt.errors import UsageError, WorldConflict
 from tidewatt.runtime.payload import describe
+from tidewatt.runtime.secret import Secrets
 from tidewatt.sdk.client import Client
+from tidewatt.sdk.environments import furnish
 from tidewatt.sdk.firing import folder_of
 
 
 class Deployable(Protocol):
     """A decorated function, as far as its trigger needs it."""
 
-    spec: FunctionSpec
     cause: Cause | None
+
+    @property
+    def spec(self) -> FunctionSpec:
+        """Its name and needs."""
+        ...
 
     @property
     def body(self) -> Callable[..., Any]:
@@ -65,8 +71,11 @@ def deploy(
 
     Raises:
         UsageError: the function waits for nothing, or something does not fit.
+        NotBuilt: its environment cannot be built.
         WorldConflict: the state folder lives in a replay.
     """
+    Secrets(client.home.secrets).check(handle.spec.secrets)
+    furnish(handle.spec, by_value=source is None)
     code = source.read_bytes() if source is not None else cloudpickle.dumps(handle.body)
     with waiting.settling(client.home):
         others = tuple(client.triggers.all())
@@ -138,7 +147,7 @@ def _checked_name(name: str) -> str:
 
 def _refuse_replay(client: Client) -> None:
     world = client.store.world()
-    if world is not None and world.replayed and client.store.jobs(open_only=True):
+    if world is not None and world.replayed and client.store.any_open():
         raise WorldConflict(
             "a state folder whose open jobs live in a replay",
             "real time, which triggers live in",

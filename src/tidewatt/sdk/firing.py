@@ -17,15 +17,15 @@ from typing import Any
 import cloudpickle
 
 from tidewatt import settings, waiting, wiring
+from tidewatt.adapters import supervision
 from tidewatt.domain.function import FunctionSpec
 from tidewatt.domain.job import Submission
 from tidewatt.domain.trigger import Files, Occasion, Schedule, Trigger, at_time
-from tidewatt.errors import Refused, TidewattError, WorldConflict
+from tidewatt.errors import Refused, StoreUnavailable, TidewattError, WorldConflict
 from tidewatt.policy import due, ripe
 from tidewatt.runtime.handover import ResultOf
 from tidewatt.runtime.payload import ARGUMENTS
 from tidewatt.sdk.client import Client, Draft, Options
-from tidewatt.sdk.proposal import Proposal
 
 _AT_ONCE = 256
 """Jobs in one transaction; the folders of so many may be left if it is killed, and are taken up again."""
@@ -80,7 +80,11 @@ def fire(client: Client, *, stay: bool = False) -> Fired:
 
 
 def follow_up(home: wiring.Home) -> bool:
-    """Submit the jobs that follow others which have succeeded; True if there are any."""
+    """Submit the jobs that follow others which have succeeded; True if there are any.
+
+    Raises:
+        StoreUnavailable: it is to be tried again.
+    """
     fired = Fired()
     with Client(home.path) as client:
         triggers = {trigger.name: trigger for trigger in client.triggers.all()}
@@ -89,6 +93,8 @@ def follow_up(home: wiring.Home) -> bool:
                 trigger = triggers[occasion.trigger]
                 try:
                     submit_each(client, trigger, [_result_case(client, occasion)], fired)
+                except StoreUnavailable:
+                    raise
                 except TidewattError as error:
                     fired.problems.append((trigger.name, f"{occasion.said}: held: {error}"))
     for name, why in fired.problems:
@@ -105,12 +111,12 @@ def submit_each(client: Client, trigger: Trigger, cases: Sequence[Case], fired: 
     """
     at_once = 1 if trigger.function.deadline_s is not None else _AT_ONCE  # each is asked whether it fits in
     for first in range(0, len(cases), at_once):
-        with wiring.submitting(client.home):
+        with supervision.submitting(client.home) as begin:
             some = cases[first : first + at_once]
             known = client.triggers.known(trigger.name, [case.occasion.key for case in some])
             fresh = [case for case in some if case.occasion.key not in known]
             if fresh:
-                _submit(client, trigger, fresh, fired)
+                _submit(client, trigger, fresh, fired, begin)
 
 
 def _look_patiently(client: Client, trigger: Trigger, agenda: waiting.Agenda, fired: Fired) -> None:
@@ -184,7 +190,9 @@ class _Deployed:
     body: Callable[..., Any]
 
 
-def _submit(client: Client, trigger: Trigger, cases: Sequence[Case], fired: Fired) -> None:
+def _submit(
+    client: Client, trigger: Trigger, cases: Sequence[Case], fired: Fired, begin: Callable[[str], None]
+) -> None:
     """Make the jobs from one draft, since they differ in their arguments alone."""
     wall = wiring.clock_of(None).wall()
     options = Options(zones=trigger.zones, payload=trigger.payload)
@@ -202,6 +210,7 @@ def _submit(client: Client, trigger: Trigger, cases: Sequence[Case], fired: Fire
     drafted = replace(draft.job.submission, world=draft.world, grid=draft.grid.name)
     pairs = [(case.occasion, _drafted(drafted, trigger, case)) for case in cases]
     for case, (_, submission) in zip(cases, pairs, strict=True):
+        begin(submission.id)
         _keep(client.home.jobs / submission.id, code, trigger, case)
     client.store.save_world(draft.world)
     fired.jobs += client.triggers.fire(pairs, wall=wall)
@@ -215,10 +224,7 @@ def _admit(client: Client, draft: Draft) -> None:
         UsageError: the budgets in force cannot be read.
     """
     alone = draft.job.function.deadline_s is None and not settings.budgets(client.home.path)().rules
-    others = [] if alone else client.store.jobs(open_only=True)
-    observer = wiring.observer_at(client.store, draft.grid, draft.world, supervised=bool(others))
-    snapshot = observer.snapshot([*others, draft.job])
-    client.check(Proposal(draft.job, draft.world, snapshot, settings.policy()(snapshot), draft.grid))
+    client.check(client.proposed(replace(draft, among=()) if alone else draft))
 
 
 def _drafted(like: Submission, trigger: Trigger, case: Case) -> Submission:

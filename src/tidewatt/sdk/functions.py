@@ -1,10 +1,11 @@
 """The decorators: an ordinary function, with what it needs to run without a server."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from tidewatt.domain.budget import Budget
 from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
@@ -12,33 +13,55 @@ from tidewatt.domain.trigger import Cause, Files, Schedule
 from tidewatt.domain.units import parse_bytes, parse_duration
 from tidewatt.errors import UsageError
 from tidewatt.sdk.causes import Decorated, cause_of
+from tidewatt.sdk.environments import Env
+from tidewatt.sdk.ways import Desk, Map, Remote, Submit
+
+if TYPE_CHECKING:
+    from tidewatt.sdk.calls import Caller
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Handle(Generic[P, R]):
-    """A decorated function: call it as ever, or submit it."""
+    """A decorated function: call it here as ever, have it called by a warm worker, or submit it."""
 
-    def __init__(self, body: Callable[P, R], spec: FunctionSpec, cause: Cause | None = None) -> None:
+    def __init__(
+        self, body: Callable[P, R], spec: FunctionSpec, cause: Cause | None = None, env: Env | None = None
+    ) -> None:
         self.body: Callable[P, R] = body
-        self.spec: FunctionSpec = spec
+        self._spec = spec
+        self.env: Env | None = env
+        """What it runs in, as it was written."""
         self.cause: Cause | None = cause
         """What its trigger waits for, once deployed."""
         self.__doc__ = body.__doc__
         self.__name__ = spec.name
+        self._caller: Caller | None = None
+        self._desk: Desk | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function here and now, in this process, without Tidewatt."""
         return self.body(*args, **kwargs)
 
+    @property
+    def spec(self) -> FunctionSpec:
+        """Its name and needs; files that its environment names are read when this is first asked for.
+
+        Raises:
+            UsageError: one cannot be read or understood.
+        """
+        if self.env is not None and self._spec.environment is None:
+            self._spec = replace(self._spec, environment=self.env.read(self.body))
+        return self._spec
+
     def parameters(self) -> dict[str, inspect.Parameter]:
         """The parameters that a submission fills; a training's ``run`` is not one of them."""
         parameters = dict(inspect.signature(self.body).parameters)
-        if self.spec.kind is not Kind.FUNCTION:
+        if self._spec.kind is not Kind.FUNCTION:
             if not parameters:
                 raise UsageError(
-                    f"training {self.spec.name} without a parameter",
+                    f"training {self._spec.name} without a parameter",
                     "run as its first one",
                     "def f(run): ...",
                 )
@@ -58,47 +81,42 @@ class Handle(Generic[P, R]):
                 close = get_close_matches(name, parameters, n=1)
                 hint = f"did you mean {close[0]}?" if close else ""
                 taken = ", ".join(parameters) or "no arguments"
-                raise UsageError(f"argument {name!r} for {self.spec.name}", taken, hint)
+                raise UsageError(f"argument {name!r} for {self._spec.name}", taken, hint)
         try:
             bound = inspect.Signature(list(parameters.values())).bind(*args, **kwargs)
         except TypeError as error:
             raise UsageError(
-                f"arguments of {self.spec.name}: {error}", ", ".join(parameters) or "none"
+                f"arguments of {self._spec.name}: {error}", ", ".join(parameters) or "none"
             ) from None
         named: dict[str, Any] = {}
         for name, value in bound.arguments.items():
             kind = parameters[name].kind
             if kind is inspect.Parameter.VAR_POSITIONAL:
-                raise UsageError(f"*{name} in {self.spec.name}", "arguments that have names", "name them")
+                raise UsageError(f"*{name} in {self._spec.name}", "arguments that have names", "name them")
             named.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
         return named
 
-    def submit(self, *args: Any, deadline: str | None = None, **kwargs: Any) -> "Call":  # noqa: ANN401 - the user's arguments
-        """Queue the function durably; returns as soon as the submission is on disk.
+    def local(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same, by a name that says so."""
+        return self.body(*args, **kwargs)
 
-        Args:
-            *args: arguments of the function, after ``run`` for a training.
-            deadline: when it is to be done, as a duration from now such as ``"6 h"``.
-            **kwargs: further arguments.
+    @property
+    def remote(self) -> "Remote[P, R]":
+        """Have a warm worker call it, and wait: ``f.remote(x)``, or ``await f.remote.aio(x)``."""
+        return Remote(self._calls())
 
-        Raises:
-            Refused: it cannot be done in time, or not where it is allowed to be.
-            UsageError: an argument does not fit, or no zone is known.
-        """
-        from tidewatt.sdk.client import Client, Options  # noqa: PLC0415 - keeps `import tidewatt` light
+    @property
+    def map(self) -> "Map[R]":
+        """Have it called for each item: ``for y in f.map(items)``, or ``async for y in f.map.aio(items)``."""
+        return Map(self._calls())
 
-        options = Options(deadline_s=None if deadline is None else parse_duration(deadline))
-        with Client() as client:
-            return Call(client.submit(self, self.bind(args, kwargs), options))
-
-    def remote(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the user's arguments and result
-        """Submit and wait for the result."""
-        return self.submit(*args, **kwargs).result()
-
-    def map(self, items: Iterable[Any]) -> list[Any]:
-        """Submit once for each item and return all results in order."""
-        calls = [self.submit(item) for item in items]
-        return [call.result() for call in calls]
+    @property
+    def submit(self) -> "Submit":
+        """Queue it durably: ``call = f.submit(x)``, or ``call = await f.submit.aio(x)``."""
+        if self._desk is None:
+            self._desk = Desk()
+            weakref.finalize(self, self._desk.close)
+        return Submit(self, self._desk)
 
     def deploy(self, name: str = "", /, **arguments: Any) -> None:  # noqa: ANN401 - the user's arguments
         """Deploy the function's trigger: from now on it submits jobs by itself, until it is removed.
@@ -117,30 +135,24 @@ class Handle(Generic[P, R]):
             deploying.deploy(client, self, arguments, name=name)
             firing.fire(client)
 
+    def __getstate__(self) -> dict[str, Any]:  # type: ignore[explicit-override]  # its module is slow to load
+        """Without its lines to workers and to the store: those belong to this process."""
+        return {**self.__dict__, "_caller": None, "_desk": None}
 
-class Call:
-    """One submission, wherever it is by now."""
+    def _calls(self) -> "Caller":
+        """What makes direct calls; trainings have none, since they are given a run."""
+        if self._spec.kind is not Kind.FUNCTION:
+            raise UsageError(
+                f"{self._spec.name}, a {self._spec.kind}, to be called directly",
+                "a @tw.function",
+                f"{self._spec.name}.submit(...).result() queues it and waits for it",
+            )
+        if self._caller is None:
+            from tidewatt.sdk.calls import Caller  # noqa: PLC0415 - keeps `import tidewatt` light
 
-    def __init__(self, job_id: str) -> None:
-        self.id = job_id
-
-    def result(self) -> Any:  # noqa: ANN401 - the user's result
-        """Wait until it has ended and return what the function returned.
-
-        Raises:
-            JobFailed: it ended without a result.
-        """
-        from tidewatt.sdk.client import Client  # noqa: PLC0415 - keeps `import tidewatt` light
-
-        with Client() as client:
-            return client.result(self.id)
-
-    def cancel(self) -> None:
-        """End it, wherever it is."""
-        from tidewatt.sdk.client import Client  # noqa: PLC0415 - keeps `import tidewatt` light
-
-        with Client() as client:
-            client.cancel(self.id)
+            self._caller = Caller(self.body, self.spec)
+            weakref.finalize(self, self._caller.close)
+        return self._caller
 
 
 def training(  # noqa: PLR0913 - each is one need of a training, given by name
@@ -156,10 +168,12 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     memory: str | None = None,
     timeout: str | None = None,
     retries: int = 0,
+    secrets: Sequence[str] = (),
     budget: Budget | None = None,
     checkpoint_every: str = "10 s",
     grace: str = "30 s",
     storage: str = "",
+    env: Env | None = None,
     schedule: str | Schedule | None = None,
     on: Files | None = None,
     after: Decorated | None = None,
@@ -180,12 +194,15 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         memory: upper bound for each worker, ``"2 GiB"``.
         timeout: real time that one attempt may take.
         retries: how often to try again after the function raised.
+        secrets: names of secrets that its workers find in their environment, ``["HF_TOKEN"]``; what each is
+            was told with ``tidewatt secrets set``.
         budget: what the job may spend.
         checkpoint_every: real time between checkpoints while it runs.
         grace: real time that it is given to leave when it is asked to; then its workers are ended, and it
             goes on from its last checkpoint.
         storage: where copies of checkpoints are kept, as a folder or a URL such as ``"s3://bucket/models"``;
             ``$TIDEWATT_STORAGE`` unless given, else this machine alone keeps them.
+        env: packages and a Python of its own, ``tw.Env(requirements=[...])``; those of Tidewatt unless given.
         schedule: once deployed, when it submits jobs by itself: ``"0 3 * * *"`` in UTC, or ``tw.cron(...)``.
         on: the same for finished files, ``tw.files("inbox/*.mp4")``.
         after: the same for jobs of another function that have succeeded.
@@ -208,12 +225,13 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
         length_s=None if length is None else parse_duration(length),
         zones=tuple(zones),
         labels=tuple((labels or {}).items()),
+        secrets=tuple(secrets),
         budget=budget,
         checkpoint_every_s=parse_duration(checkpoint_every),
         grace_s=parse_duration(grace),
         storage=storage,
     )
-    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after))
+    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after), env)
 
 
 def function(  # noqa: PLR0913 - each is one need of a function, given by name
@@ -222,11 +240,16 @@ def function(  # noqa: PLR0913 - each is one need of a function, given by name
     memory: str | None = None,
     timeout: str | None = None,
     retries: int = 0,
+    backoff: str = "1 s",
+    priority: int = 0,
+    concurrency: int | None = None,
     deadline: str | None = None,
     length: str | None = None,
     zones: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    secrets: Sequence[str] = (),
     budget: Budget | None = None,
+    env: Env | None = None,
     schedule: str | Schedule | None = None,
     on: Files | None = None,
     after: Decorated | None = None,
@@ -237,12 +260,19 @@ def function(  # noqa: PLR0913 - each is one need of a function, given by name
         cpus: processors for it.
         memory: upper bound, ``"1 GiB"``.
         timeout: real time that one attempt may take.
-        retries: how often to try again after it raised.
+        retries: how often to try again after it raised, or its worker was lost.
+        backoff: real time before the first retry, in the mean; doubled before each further one, and spread.
+        priority: jobs of a higher one go first among those that wait for room and for nothing else.
+        concurrency: the most workers at once for its calls, and for its jobs; as many as there is room for
+            unless given.
         deadline: as a duration from submission; with ``length`` it is started in the cheapest time.
         length: declared length.
         zones: grid zones that it may run in; empty for anywhere.
         labels: what to call it by in reports, such as ``{"team": "vision", "cost_centre": "42"}``.
+        secrets: names of secrets that its workers find in their environment, ``["HF_TOKEN"]``; what each is
+            was told with ``tidewatt secrets set``.
         budget: what it may spend.
+        env: packages and a Python of its own, ``tw.Env(requirements=[...])``; those of Tidewatt unless given.
         schedule: once deployed, when it submits jobs by itself: ``"0 3 * * *"`` in UTC, or ``tw.cron(...)``.
         on: the same for finished files, ``tw.files("inbox/*.mp4")``.
         after: the same for jobs of another function that have succeeded.
@@ -257,17 +287,26 @@ def function(  # noqa: PLR0913 - each is one need of a function, given by name
         memory_bytes=None if memory is None else parse_bytes(memory),
         timeout_s=None if timeout is None else parse_duration(timeout),
         retries=retries,
+        backoff_s=parse_duration(backoff),
+        priority=priority,
+        concurrency=concurrency,
         deadline_s=None if deadline is None else parse_duration(deadline),
         length_s=None if length is None else parse_duration(length),
         zones=tuple(zones),
         labels=tuple((labels or {}).items()),
+        secrets=tuple(secrets),
         budget=budget,
     )
-    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after))
+    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after), env)
 
 
-def _decorator(spec: FunctionSpec, cause: Cause | None) -> Callable[[Callable[P, R]], Handle[P, R]]:
+def _decorator(
+    spec: FunctionSpec, cause: Cause | None, env: Env | None
+) -> Callable[[Callable[P, R]], Handle[P, R]]:
+    if env is not None and not hasattr(env, "read"):
+        raise UsageError(f"env={env!r:.60}", "an environment", "write env=tw.Env(requirements=[...])")
+
     def decorate(body: Callable[P, R]) -> Handle[P, R]:
-        return Handle(body, replace(spec, name=body.__name__), cause)
+        return Handle(body, replace(spec, name=body.__name__), cause, env)
 
     return decorate

@@ -178,6 +178,15 @@ class SimulatedEngine:
         """Nothing is kept in memory: a simulated job resumes from what it saved."""
         return False
 
+    @property
+    def serving(self) -> bool:
+        """Nothing is called directly in a simulation."""
+        return False
+
+    def let_go(self) -> bool:
+        """There is nothing that waits for calls."""
+        return False
+
     def close(self) -> None:
         """Forget everything."""
         self._running.clear()

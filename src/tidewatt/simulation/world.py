@@ -80,7 +80,7 @@ class SimulatedWorld:
                 meter=self._meter(here) if manner.metered else None,
                 clock=self._clock,
                 feed=Nobody(),
-                sites=lambda: here,
+                sites=lambda _: here,
                 prospect=prospect,
                 world=None,
                 sample_every_s=HOUR_S,

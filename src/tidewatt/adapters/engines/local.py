@@ -3,31 +3,36 @@
 import os
 import selectors
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidewatt.adapters.cgroup import Groups
-from tidewatt.adapters.engines.nursery import Nursery
+from tidewatt.adapters.engines import teams
+from tidewatt.adapters.engines.door import Place
+from tidewatt.adapters.engines.hall import Hall
+from tidewatt.adapters.engines.nurseries import Nurseries
+from tidewatt.adapters.engines.nursery import Nursery, Room, shared
 from tidewatt.adapters.engines.processes import end_all, kill_group
 from tidewatt.adapters.engines.times import Times
+from tidewatt.adapters.home import Home
+from tidewatt.adapters.limiting import limiting
 from tidewatt.domain.job import Attempt
-from tidewatt.domain.ledger import Phase
 from tidewatt.ports import (
-    Checkpointed,
     EngineEvent,
     EngineUsage,
     Exited,
     Order,
-    Progressed,
     Rung,
     Started,
     WorkerUsage,
 )
 from tidewatt.runtime.channel import Channel
-from tidewatt.runtime.checkpoint import newest_of, sweep
+from tidewatt.runtime.checkpoint import sweep
 from tidewatt.runtime.messages import (
     Done,
     Forked,
+    Furnished,
+    Hired,
     Message,
     Paused,
     Proceed,
@@ -37,55 +42,53 @@ from tidewatt.runtime.messages import (
     Saved,
     Suspend,
 )
-from tidewatt.runtime.worker import result_name
 
+if TYPE_CHECKING:
+    from tidewatt.adapters.environments.cache import Environments
 
-@dataclass(slots=True)
-class _Worker:
-    """One rank of an attempt, from the request for it until it has ended."""
-
-    channel: Channel
-    pid: int | None = None
-    started: float = 0.0
-    phase: Phase = Phase.COLD_START
-    reported: dict[Phase, float] = field(default_factory=dict[Phase, float])
-    cpu_s: float = 0.0
-    before: dict[Phase, float] = field(default_factory=dict[Phase, float])
-    """Processor seconds that were charged to earlier attempts; only a paused command goes on as another."""
-    done: Done | None = None
-    ended: bool = False
-
-
-@dataclass(slots=True)
-class _Team:
-    """All workers of an attempt."""
-
-    order: Order
-    workers: list[_Worker]
-    told_started: bool = False
-    killed_for: str | None = None
+_LONGEST_S = 60.0
+"""Whoever waits longer looks at the clocks meanwhile: the machine may have slept, or its clock been set."""
 
 
 class LocalEngine:
     """Runs attempts as process groups of this machine; everything ends with ``close``."""
 
     def __init__(
-        self, trainer: str, *, warm_s: float = 60.0, keeps: Callable[[float], bool] = lambda _seconds: False
+        self,
+        trainer: str,
+        *,
+        home: Home | None = None,
+        warm_s: float = 60.0,
+        keeps: Callable[[float], bool] = lambda _seconds: False,
+        place: Place | None = None,
+        environments: "Callable[[], Environments] | None" = None,
+        prepared: bool = False,
+        trim: Callable[[Sequence[Path]], None] = lambda _logs: None,
     ) -> None:
-        self._nursery = Nursery(trainer)
-        self._times = Times(Groups.below_own())
+        wall = place.wall if place is not None else lambda: 0.0
+        groups = limiting() or Groups.below_own()
+        told = shared(trainer, home, groups.limits if groups is not None else "")
+        self._nurseries = Nurseries(told, environments, wall)
+        self._times = Times(groups)
         self._warm_s = warm_s
-        """The zygote is let go when nothing runs and nothing is due for longer than this, ..."""
+        self._trim = trim
         self._keeps = keeps
         """... unless it is worth keeping for so many seconds."""
-        self._teams: dict[str, _Team] = {}
-        self._resting: dict[str, _Team] = {}
+        self._teams: dict[str, teams.Team] = {}
+        self._resting: dict[str, teams.Team] = {}
         """Commands that stand still and keep their memory, by job."""
-        self._ended: list[_Team] = []
+        self._ended: list[teams.Team] = []
         self._left: list[WorkerUsage] = []
         self._selector = selectors.DefaultSelector()
         self._told: list[EngineEvent] = []
         self._visitors: Callable[[], bool] | None = None
+        self._hall = None if place is None else Hall(place, self._nurseries, self._times, self)
+        """Where functions are called; without it each job has a process of its own."""
+        if self._hall is not None:
+            self._selector.register(self._hall, selectors.EVENT_READ)
+        if prepared:  # somebody is about to call a function
+            self._nurseries.common.prepare()
+            self._watch_nurseries()
 
     def listen(self, fileno: int, visit: Callable[[], bool]) -> None:
         """Wake up for a further descriptor as well; ``visit`` deals with it and says whether it rang."""
@@ -94,22 +97,28 @@ class LocalEngine:
 
     def start(self, order: Order) -> None:
         """Ask for all workers of an attempt; a command that stands still goes on."""
-        if self._nursery.gone:
-            self._lose_all()
+        nursery = self._nurseries.of(order.function)
+        if nursery.gone:
+            self._lose(nursery)
             self._settle_all()
         rested = self._resting.pop(order.job_id, None)
         if rested is not None:
-            self._teams[order.job_id] = _Team(order, rested.workers)
+            self._teams[order.job_id] = teams.Team(order, rested.workers)
             rested.workers[0].channel.send(Proceed(order.token))
             return
-        team = _Team(order, [])
+        team = teams.Team(order, [])
         self._teams[order.job_id] = team
+        if self._hall is not None and order.payload.version:
+            warm = self._hall.employ(order)
+            team.workers.append(teams.Rank(warm.channel, self._times, warm=warm, since_s=warm.look()))
+            self._watch_nurseries()
+            return
         for rank in range(order.workers):
             ours, theirs = Channel.pair()
             self._selector.register(ours, selectors.EVENT_READ)
-            team.workers.append(_Worker(ours))
-            self._nursery.fork(order, rank, theirs)
-        self._watch_nursery()
+            team.workers.append(teams.Rank(ours, self._times))
+            nursery.fork(order, rank, theirs)
+        self._watch_nurseries()
 
     def suspend(self, job_id: str) -> None:
         """Ask worker 0 to leave, which tells the others at the end of the step; a command stands still."""
@@ -126,14 +135,19 @@ class LocalEngine:
         if team is not None:
             team.killed_for = team.killed_for or why
             self._kill(team)
+        elif self._hall is not None:
+            self._hall.kill(job_id)
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
-        """Events, as soon as there are any, or none after so many seconds."""
-        idle = not self._teams and not self._resting
+        """Events, as soon as there are any, or none after so many seconds; after a minute in any case."""
+        hall = self._hall
+        staffed = hall is not None and (hall.staffed or hall.serving)
+        idle = not self._teams and not self._resting and not staffed
         if idle and timeout_s > self._warm_s and not self._keeps(timeout_s):
-            self._release_nursery()
+            for nursery in self._nurseries:
+                self._release(nursery)
         if not self._told:
-            self._selector.select(timeout_s)
+            self._selector.select(min(timeout_s, self._release_unused(), _LONGEST_S))
             self._hear()
         told, self._told = self._told, []
         return told
@@ -141,50 +155,64 @@ class LocalEngine:
     def usage(self) -> EngineUsage:
         """What has been used; an attempt that ended is part of it once more, then forgotten."""
         ended, self._ended = self._ended, []
+        logs = self._hall.logs() if self._hall is not None else []
+        self._trim([*logs, *(log for team in (*ended, *self._teams.values()) for log in teams.logs_of(team))])
         left, self._left = self._left, []
         times = os.times()
+        calls, idle_s = self._hall.usage() if self._hall is not None else ([], 0.0)
         return EngineUsage(
-            attempts=(*left, *(self._usage(team) for team in (*ended, *self._teams.values()))),
-            pool_cpu_s=self._nursery.cpu_s(),
+            attempts=(*left, *(teams.usage_of(team) for team in (*ended, *self._teams.values())), *calls),
+            pool_cpu_s=self._nurseries.cpu_s() + idle_s,
             platform_cpu_s=times.user + times.system,
         )
 
     def reap(self, attempt: Attempt, folder: str) -> Sequence[EngineEvent]:
         """End what is left of an attempt, and find what it saved when nobody was left to hear of it."""
         end_all(attempt.processes)
-        job_id, token, place = attempt.job_id, attempt.token, Path(folder)
-        sweep(place)
-        result = result_name(token)
-        if (place / result).exists():
-            return [Exited(job_id=job_id, token=token, outcome="succeeded", result=result)]
-        told: list[EngineEvent] = []
-        saved = newest_of(place, token)
-        if saved is not None:
-            step, written = saved
-            told.append(
-                Checkpointed(
-                    job_id=job_id,
-                    token=token,
-                    step=step,
-                    path=written.path,
-                    size=written.size,
-                    sha256=written.sha256,
-                )
-            )
-        return [*told, Exited(job_id=job_id, token=token, outcome="lost")]
+        return teams.left_by(attempt, Path(folder))
 
     @property
     def resting(self) -> bool:
         """Whether any command stands still and keeps its memory."""
         return bool(self._resting)
 
+    @property
+    def serving(self) -> bool:
+        """Whether direct calls are being made or waited for."""
+        return self._hall is not None and self._hall.serving
+
+    def let_go(self) -> bool:
+        """Let go of workers that wait for calls; False if there are none."""
+        return self._hall is not None and self._hall.let_go()
+
+    def from_warm(self, order: Order, message: Message) -> None:
+        """A warm worker said something about the job that it has."""
+        team = self._teams.get(order.job_id)
+        if team is not None and team.order.token == order.token:
+            worker = team.workers[0]
+            self._from_worker(team, 0, worker, message)
+            if worker.done is not None:
+                worker.finish()
+
+    def warm_lost(self, order: Order, excess: str) -> None:
+        """A warm worker ended before the job that it had, for taking too much if so."""
+        team = self._teams.get(order.job_id)
+        if team is not None and team.order.token == order.token and not team.workers[0].ended:
+            team.workers[0].excess = excess
+            team.workers[0].finish()
+
     def close(self) -> None:
         """End all workers and the zygote."""
         for job_id in tuple(self._resting):
             self.kill(job_id)
+        warm = self._hall.processes() if self._hall is not None else []
+        if self._hall is not None:
+            self._hall.close()
         for team in self._teams.values():
             self._kill(team)
-        self._nursery.discard()
+        for nursery in self._nurseries:
+            nursery.discard()
+        end_all(warm)
         end_all(
             (w.pid, w.started) for team in self._teams.values() for w in team.workers if w.pid is not None
         )
@@ -194,31 +222,40 @@ class LocalEngine:
         self._times.close()
         self._selector.close()
 
-    def _usage(self, team: _Team) -> WorkerUsage:
-        for worker in team.workers:
-            self._look(worker)
-        return _usage(team)
+    def _watch_nurseries(self) -> None:
+        for nursery in self._nurseries:
+            channel = nursery.channel
+            if channel is not None and channel.fileno() not in self._selector.get_map():
+                self._selector.register(channel, selectors.EVENT_READ)
 
-    def _look(self, worker: _Worker) -> None:
-        if worker.pid is not None and not worker.ended:
-            worker.cpu_s = max(worker.cpu_s, self._times.used_s(worker.pid) or 0.0)
-
-    def _watch_nursery(self) -> None:
-        channel = self._nursery.channel
-        if channel is not None and channel.fileno() not in self._selector.get_map():
-            self._selector.register(channel, selectors.EVENT_READ)
+    def _release_unused(self) -> float:
+        """Let go of zygotes whose environment nobody works in; seconds until there is more to let go."""
+        hall = self._hall
+        busy = {Room.of(team.order.function) for team in self._teams.values()}
+        busy |= hall.rooms() if hall is not None else set()
+        for nursery in self._nurseries.unused(busy, self._warm_s):
+            self._release(nursery)
+            self._nurseries.forget(nursery)
+        due_s = self._nurseries.due_s(self._warm_s)
+        return due_s if hall is None else min(due_s, hall.due_s())
 
     def _hear(self) -> None:
         for team in tuple(self._teams.values()):
             for rank, worker in enumerate(team.workers):
-                for message in worker.channel.receive() if not worker.ended else ():
+                for message in worker.channel.receive() if not (worker.ended or worker.warm) else ():
                     self._from_worker(team, rank, worker, message)
         for team in self._resting.values():
             team.workers[0].channel.receive()
-        for message in self._nursery.receive():
-            self._from_zygote(message)
-        if self._nursery.gone:
-            self._lose_all()
+        for nursery in self._nurseries:
+            for message in nursery.receive():
+                self._from_zygote(nursery, message)
+            if nursery.gone:
+                self._lose(nursery)
+        if self._hall is not None:
+            self._hall.hear()
+            self._told += self._hall.told
+            self._hall.told.clear()
+            self._watch_nurseries()
         if self._visitors is not None and self._visitors():
             self._told.append(Rung())
         self._settle_all()
@@ -227,37 +264,18 @@ class LocalEngine:
         for team in tuple(self._teams.values()):
             self._settle(team)
 
-    def _from_worker(self, team: _Team, rank: int, worker: _Worker, message: Message) -> None:
+    def _from_worker(self, team: teams.Team, rank: int, worker: teams.Rank, message: Message) -> None:
         job_id, token = team.order.job_id, team.order.token
         match message:
             case Report():
                 worker.phase, worker.reported = message.phase, message.cpu_s
                 if rank == 0 and message.step is not None:
-                    self._told.append(
-                        Progressed(
-                            job_id=job_id,
-                            token=token,
-                            step=message.step,
-                            total=message.total,
-                            loss=message.loss,
-                            metrics=message.metrics,
-                        )
-                    )
+                    self._told.append(teams.progressed(team, message, message.step))
             case Saved():
-                self._told.append(
-                    Checkpointed(
-                        job_id=job_id,
-                        token=token,
-                        step=message.step,
-                        path=message.path,
-                        size=message.size,
-                        sha256=message.sha256,
-                        error=message.error,
-                    )
-                )
+                self._told.append(teams.checkpointed(team, message))
             case Paused():
-                self._left.append(self._usage(team))
-                worker.before = _charged(worker)
+                self._left.append(teams.usage_of(team))
+                worker.before = teams.charged(worker)
                 self._resting[job_id] = self._teams.pop(job_id)
                 self._told.append(Exited(job_id=job_id, token=token, outcome="suspended"))
             case Done():
@@ -265,7 +283,7 @@ class LocalEngine:
             case _:
                 pass
 
-    def _from_zygote(self, message: Message) -> None:
+    def _from_zygote(self, nursery: Nursery, message: Message) -> None:
         match message:
             case Forked():
                 team = self._teams.get(message.job_id)
@@ -275,27 +293,36 @@ class LocalEngine:
                     if team.killed_for is not None:
                         kill_group(message.pid)
                     self._times.watch(message.pid)
-            case Refused():
-                self._nursery.be_plain()
-                self._lose_all()
+            case Refused() | Hired() if message.why:
+                nursery.be_plain()
+                self._lose(nursery)
+            case Furnished():
+                nursery.furnished(message)
+                if message.why:
+                    self._give_up(nursery, message.why)
+            case Hired():
+                if self._hall is not None:
+                    self._hall.from_zygote(message)
             case Reaped():
                 self._reaped(message)
             case _:
                 pass
 
     def _reaped(self, message: Reaped) -> None:
+        if self._hall is not None:
+            self._hall.from_zygote(message)
         for team in self._teams.values():
             for rank, worker in enumerate(team.workers):
-                if worker.pid == message.pid and not worker.ended:
+                if worker.pid == message.pid and not (worker.ended or worker.warm):
+                    worker.excess = message.excess
                     self._end(team, rank, message.cpu_s)
         for job_id, team in tuple(self._resting.items()):
             if team.workers[0].pid == message.pid:
                 self._dismiss(self._resting.pop(job_id))
 
-    def _end(self, team: _Team, rank: int, cpu_s: float) -> None:
+    def _end(self, team: teams.Team, rank: int, cpu_s: float) -> None:
         worker = team.workers[rank]
-        self._look(worker)
-        worker.cpu_s = max(worker.cpu_s, cpu_s)
+        worker.cpu_s = max(worker.look(), cpu_s)
         worker.ended = True
         if worker.pid is not None:
             self._times.let_go(worker.pid)
@@ -304,30 +331,46 @@ class LocalEngine:
         self._selector.unregister(worker.channel)
         worker.channel.close()
 
-    def _lose_all(self) -> None:
-        """The zygote is gone, and with it, by the kernel's hand, all of its workers: make sure of it."""
-        self._release_nursery()
-        for job_id in tuple(self._resting):
-            self._dismiss(self._resting.pop(job_id))
-        for team in self._teams.values():
+    def _lose(self, nursery: Nursery) -> None:
+        """A zygote is gone, and with it, by the kernel's hand, all of its workers: make sure of it."""
+        self._release(nursery)
+        if nursery is self._nurseries.common:
+            for job_id in tuple(self._resting):
+                self._dismiss(self._resting.pop(job_id))
+        if self._hall is not None:
+            self._hall.lose_all(nursery.room)
+        for team in self._teams_of(nursery):
             end_all((w.pid, w.started) for w in team.workers if w.pid is not None and not w.ended)
             for rank, worker in enumerate(team.workers):
                 if not worker.ended:
                     self._end(team, rank, worker.cpu_s)
 
-    def _release_nursery(self) -> None:
-        channel = self._nursery.channel
+    def _give_up(self, nursery: Nursery, why: str) -> None:
+        """The environment of a zygote cannot be built: whoever waits for a worker in it is told."""
+        for team in self._teams_of(nursery):
+            team.killed_for = why
+        if self._hall is not None:
+            self._hall.turn_away(nursery.room, why)
+        self._lose(nursery)
+
+    def _teams_of(self, nursery: Nursery) -> list[teams.Team]:
+        return [team for team in self._teams.values() if Room.of(team.order.function) == nursery.room]
+
+    def _release(self, nursery: Nursery) -> None:
+        channel = nursery.channel
         if channel is not None and channel.fileno() in self._selector.get_map():
             self._selector.unregister(channel)
-        self._nursery.discard()
+        nursery.discard()
 
-    def _kill(self, team: _Team) -> None:
+    def _kill(self, team: teams.Team) -> None:
         team.killed_for = team.killed_for or ""
         for worker in team.workers:
             if worker.pid is not None and not worker.ended:
                 kill_group(worker.pid)
+            elif worker.warm is not None:
+                worker.warm.leaving = True
 
-    def _dismiss(self, team: _Team) -> None:
+    def _dismiss(self, team: teams.Team) -> None:
         """Let go of a command that stood still: whatever it kept is lost."""
         worker = team.workers[0]
         if worker.pid is not None:
@@ -336,8 +379,11 @@ class LocalEngine:
         self._selector.unregister(worker.channel)
         worker.channel.close()
 
-    def _settle(self, team: _Team) -> None:
+    def _settle(self, team: teams.Team) -> None:
         """Tell when all workers exist, and when all have ended; one that dies takes the others along."""
+        for worker in team.workers:
+            if worker.warm is not None:
+                worker.pid, worker.started = worker.warm.pid, worker.warm.started
         pids = [(w.pid, w.started) for w in team.workers if w.pid is not None]
         if not team.told_started and len(pids) == len(team.workers):
             team.told_started = True
@@ -349,48 +395,4 @@ class LocalEngine:
             del self._teams[team.order.job_id]
             self._ended.append(team)
             sweep(Path(team.order.folder))
-            self._told.append(_exit(team))
-
-
-def _exit(team: _Team) -> Exited:
-    """How an attempt ended, from the last words of its workers."""
-    job_id, token = team.order.job_id, team.order.token
-    words = [worker.done for worker in team.workers]
-    if team.killed_for:
-        return Exited(job_id=job_id, token=token, outcome="failed", error=team.killed_for)
-    failed = next((done for done in words if done is not None and done.outcome == "failed"), None)
-    first = words[0]
-    if first is not None and first.outcome in {"succeeded", "suspended"}:
-        return Exited(job_id=job_id, token=token, outcome=first.outcome, result=first.result)
-    if failed is None:
-        return Exited(job_id=job_id, token=token, outcome="lost")
-    return Exited(job_id=job_id, token=token, outcome="failed", error=failed.error)
-
-
-def _usage(team: _Team) -> WorkerUsage:
-    """Processor seconds of an attempt, as last looked at."""
-    by_phase: dict[Phase, float] = {}
-    for worker in team.workers:
-        for phase, cpu_s in _charged(worker).items():
-            spent = max(0.0, cpu_s - worker.before.get(phase, 0.0))
-            by_phase[phase] = by_phase.get(phase, 0.0) + spent
-    order = team.order
-    return WorkerUsage(
-        job_id=order.job_id,
-        token=order.token,
-        zone=order.zone,
-        workers=order.workers,
-        cpus=order.workers * order.function.cpus,
-        phase=team.workers[0].phase,
-        cpu_s=by_phase,
-        processes=tuple(worker.pid for worker in team.workers if worker.pid is not None),
-    )
-
-
-def _charged(worker: _Worker) -> dict[Phase, float]:
-    """Processor seconds of a worker since it began; what was not reported yet is of the present phase."""
-    reported = sum(worker.reported.values())
-    scale = min(1.0, worker.cpu_s / reported) if reported else 0.0
-    found = {phase: cpu_s * scale for phase, cpu_s in worker.reported.items()}
-    found[worker.phase] = found.get(worker.phase, 0.0) + max(0.0, worker.cpu_s - reported)
-    return found
+            self._told.append(teams.exit_of(team))

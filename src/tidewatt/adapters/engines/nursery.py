@@ -1,4 +1,4 @@
-"""The zygote as its supervisor sees it: started when needed, asked to fork, heard when workers end."""
+"""A zygote as its supervisor sees it: started when needed, asked to fork, heard when workers end."""
 
 import json
 import os
@@ -7,33 +7,75 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from tidewatt.adapters.engines.processes import cpu_seconds
+import msgspec
+import psutil
+
+from tidewatt.adapters.engines.processes import cpu_seconds, end_all, tree_cpu_seconds
+from tidewatt.adapters.home import Home
+from tidewatt.domain.environment import Environment
+from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.child import ONE_THREAD
-from tidewatt.runtime.messages import Fork, Message
+from tidewatt.runtime.messages import Fork, Furnished, Hire, Message, Post
+
+if TYPE_CHECKING:
+    from tidewatt.adapters.environments.cache import Built, Environments
 
 _PRELOAD = ("numpy", "torch", "torch._dynamo", "torch.utils.data", "torch.distributed")
 _CLOSE_PATIENCE_S = 10.0
+_ZYGOTE, _STARTER = "tidewatt.runtime.zygote", "tidewatt.adapters.engines.starter"
+_HOME = "--home"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What workers have in common that are forked from one zygote: an environment, and whether they train."""
+
+    environment: Environment | None = None
+    training: bool = False
+
+    @classmethod
+    def of(cls, function: FunctionSpec) -> "Room":
+        """Where the workers of a function live; without an environment, all together."""
+        if function.environment is None:
+            return cls()
+        return cls(function.environment, function.kind is Kind.TRAINING)
 
 
 class Nursery:
     """Keeps one zygote; one that dies or spoils is replaced by the next request."""
 
-    def __init__(self, trainer: str) -> None:
-        self._trainer = trainer
+    def __init__(self, told: Sequence[str], room: Room, environments: "Environments | None" = None) -> None:
+        self.room = room
+        self._told = told
+        self._environments = environments
         self._process: subprocess.Popen[bytes] | None = None
         self.channel: Channel | None = None
         self._cpu_s_before = 0.0
+        self._building = False
         self._plain = False
         """A user's import spoiled the zygote before: from then on it loads only what it knows."""
+
+    def prepare(self) -> None:
+        """Have a zygote load its libraries before it is needed."""
+        self._ensure(())
 
     def fork(self, order: Order, rank: int, end: socket.socket) -> bool:
         """Ask for a worker that talks through ``end``, which is taken over; False if there is no zygote."""
         self._ensure(order.payload.imports)
         with end:
             return self.channel is not None and self.channel.send(Fork(order, rank), [end.fileno()])
+
+    def hire(self, post: Post, end: socket.socket, imports: Sequence[str] = ()) -> bool:
+        """The same for a warm worker."""
+        self._ensure(imports)
+        with end:
+            return self.channel is not None and self.channel.send(Hire(post), [end.fileno()])
 
     def receive(self) -> Sequence[Message]:
         """What the zygote has said."""
@@ -55,29 +97,97 @@ class Nursery:
             self.channel = None
         if self._process is not None:
             self._cpu_s_before = self.cpu_s()
+            if self._building:  # what it has started ends with it, and nobody waits for it any more
+                self._process.kill()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_CLOSE_PATIENCE_S)
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+            self._building = False
+
+    def furnished(self, message: Furnished) -> None:
+        """Its environment is built, or is not going to be; what that took is told once and for all."""
+        self._building = False
+        self._cpu_s_before += message.cpu_s
 
     def cpu_s(self) -> float:
-        """Processor seconds of all zygotes so far, their workers not included."""
-        current = cpu_seconds(self._process.pid) if self._process else None
-        return self._cpu_s_before + (current or 0.0)
+        """Processor seconds of all zygotes so far, and of building for them; their workers not included."""
+        if self._process is None:
+            return self._cpu_s_before
+        look = tree_cpu_seconds if self._building else cpu_seconds
+        return self._cpu_s_before + (look(self._process.pid) or 0.0)
 
     def _ensure(self, imports: Sequence[str]) -> None:
         if self._process is not None:
             return
         self.channel, theirs = Channel.pair()
         preload = [*_PRELOAD, *(() if self._plain else imports)]
-        command = [sys.executable, "-m", "tidewatt.runtime.zygote", "--fd", str(theirs.fileno())]
-        command += ["--trainer", self._trainer, "--preload", json.dumps(preload)]
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, with arguments of our own
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, **ONE_THREAD},
-            )
+            self._process = self._started(theirs.fileno(), preload)
+
+    def _started(self, fd: int, preload: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """The zygote; that of an environment which is not there begins by building it."""
+        environment, cache = self.room.environment, self._environments
+        told = options(fd, self._told, preload)
+        if environment is None or cache is None:
+            return _open([sys.executable, "-m", _ZYGOTE, *told], dict(os.environ), [fd])
+        entered = cache.enter(environment)
+        if entered is None:
+            self._building = True
+            apart = ["--cache", str(cache.path), "--environment", msgspec.json.encode(environment).decode()]
+            apart += ["--training"] if self.room.training else []
+            return _open([sys.executable, "-m", _STARTER, *apart, *told], dict(os.environ), [fd])
+        built, lock = entered
+        try:
+            words = command(built, told, training=self.room.training)
+            return _open(words, built.variables(), [fd, lock])
+        finally:
+            os.close(lock)
+
+
+def shared(trainer: str, home: Home | None, groups: str) -> tuple[str, ...]:
+    """What all zygotes of a supervisor are told.
+
+    Args:
+        trainer: what makes a training's ``Run``.
+        home: the state folder, which holds secrets, and by which what was left of it is found.
+        groups: the folder of control groups that hold workers to limits, empty for none.
+    """
+    said = {"--trainer": trainer, "--groups": groups}
+    if home is not None:
+        said |= {_HOME: str(home.path), "--secrets": str(home.secrets)}
+    return tuple(word for name, value in said.items() if value for word in (name, value))
+
+
+def options(fd: int, told: Sequence[str], preload: Sequence[str]) -> list[str]:
+    """What one zygote is told."""
+    return ["--fd", str(fd), *told, "--preload", json.dumps(preload)]
+
+
+def command(built: "Built", told: Sequence[str], *, training: bool) -> list[str]:
+    """What starts a zygote in an environment."""
+    behind = json.dumps(built.behind(training=training))
+    return [built.interpreter, "-m", _ZYGOTE, *told, "--behind", behind]
+
+
+def _open(words: Sequence[str], variables: dict[str, str], fds: Sequence[int]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - our own modules, with arguments of our own
+        words, pass_fds=fds, stdin=subprocess.DEVNULL, env=variables | ONE_THREAD
+    )
+
+
+def end_strays(home: str) -> None:
+    """End zygotes that killed supervisors of a state folder have left, with all of their workers.
+
+    A worker is known to the store a moment after it was forked, and one that a zygote was only asked for may
+    be forked long after whoever asked is gone. They all carry the command line of their zygote.
+    """
+    found: list[tuple[int, float]] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            command_line = process.cmdline()
+            if {_ZYGOTE, _STARTER} & set(command_line) and (_HOME, home) in pairwise(command_line):
+                found.append((process.pid, process.create_time()))
+    end_all(sorted(found, key=lambda each: each[1]))  # a zygote before its workers: it forks no more

@@ -88,11 +88,10 @@ class Times:
     def let_go(self, pid: int) -> None:
         """Close what is open for a worker that has ended."""
         watched = self._watched.pop(pid, None)
-        if watched is None:
-            return
-        for file in (watched.stat, watched.children, watched.count):
-            if file is not None:
-                os.close(file)
+        if watched is not None:
+            for file in (watched.stat, watched.children, watched.count):
+                if file is not None:
+                    os.close(file)
         if self._groups is not None:
             self._groups.let_go(pid)
 

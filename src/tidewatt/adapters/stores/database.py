@@ -1,5 +1,6 @@
 """Transactions on SQLite and PostgreSQL, each begun the way its database needs."""
 
+import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from enum import Enum, auto
@@ -19,10 +20,28 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
-from tidewatt.errors import TidewattError, UsageError
+from tidewatt.errors import StoreUnavailable, TidewattError, UsageError
 
 BUSY_TIMEOUT_S = 15
 _MIGRATION_LOCK = 0x7469_6465  # "tide" in ASCII: any number that other programs are unlikely to lock
+
+
+_NO_ROOM = ("a disk with room", "free some space: what waits for it goes on by itself")
+_LOCKED = ("a store that others leave free", "see which process has it locked: what waits goes on by itself")
+_SQLITE_PASSING = {
+    sqlite3.SQLITE_FULL: _NO_ROOM,
+    sqlite3.SQLITE_IOERR_WRITE: _NO_ROOM,
+    sqlite3.SQLITE_IOERR_SHMSIZE: _NO_ROOM,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_BUSY_SNAPSHOT: _LOCKED,
+    sqlite3.SQLITE_BUSY_RECOVERY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+}
+"""What stands in the way of a transaction for now, and has certainly undone it; with what to do about it.
+
+An error of synchronising is not among them: what was written may be there or not."""
+_POSTGRES_PASSING = {"53100": _NO_ROOM, "55P03": _LOCKED}
+"""disk_full and lock_not_available (PostgreSQL manual, appendix A)."""
 
 
 class _Mode(Enum):
@@ -78,7 +97,9 @@ class Database:
         options: dict[str, Any] = {"pool_pre_ping": True}
         if parsed.drivername == "sqlite":
             # Without an isolation level the driver begins no transaction of its own accord.
-            options = {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}}
+            options = {"connect_args": {"isolation_level": None}}
+            if "timeout" not in parsed.query:
+                options["connect_args"]["timeout"] = BUSY_TIMEOUT_S
             if parsed.database in {None, "", ":memory:"}:
                 options["poolclass"] = StaticPool
         try:
@@ -177,8 +198,18 @@ class Database:
                 raise error.orig from None
             if not isinstance(error, DatabaseError):
                 raise
+            passing = _passing(error.orig)
+            if passing is not None:
+                raise StoreUnavailable(f"the store {self.name}: {error.orig}", *passing) from error
             raise TidewattError(
                 f"the store {self.name} failing: {error.orig}",
                 "a database that can be read and written",
                 "see that it exists, is a store of Tidewatt, is not full and that you may write to it",
             ) from error
+
+
+def _passing(error: BaseException | None) -> tuple[str, str] | None:
+    """What is wanted and what to do, if an error of a driver is one that passes by itself."""
+    if isinstance(error, sqlite3.Error):
+        return _SQLITE_PASSING.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK))
+    return _POSTGRES_PASSING.get(getattr(error, "sqlstate", None) or "")

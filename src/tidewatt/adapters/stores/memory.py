@@ -1,8 +1,10 @@
 """A store in the memory of one process, for simulations: nothing outlives it."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -36,6 +38,8 @@ class MemoryStore:
         self._world: World | None = None
         self._jobs: dict[str, Job] = {}
         self._open: dict[str, None] = {}
+        self._unplanned: dict[str, None] = {}
+        """Those that wait for room alone and were not tried."""
         self._attempts: dict[str, list[Attempt]] = {}
         self._events: dict[str, list[Event]] = {}
         self._progress: dict[str, list[tuple[float, int, int, float | None]]] = {}
@@ -62,8 +66,10 @@ class MemoryStore:
             TidewattError: another one has the identifier.
         """
         kept = self._jobs.get(submission.id)
+        key = submission.idempotency_key
         if kept is None:
-            return self._add(submission)
+            named = None if key is None else self.job_named(key)
+            return self._add(submission) if named is None else named
         if kept.submission != submission:
             raise TidewattError(
                 f"another submission under the identifier {submission.id}", "one that no job has"
@@ -74,9 +80,43 @@ class MemoryStore:
         """One job by its identifier, or None."""
         return self._jobs.get(job_id)
 
+    def job_named(self, idempotency_key: str) -> Job | None:
+        """The job that was submitted with this key, or None."""
+        jobs = self._jobs.values()
+        return next((job for job in jobs if job.submission.idempotency_key == idempotency_key), None)
+
     def jobs(self, *, open_only: bool = False) -> list[Job]:
         """All jobs, or those that have not ended, in order of submission."""
         return [self._jobs[job_id] for job_id in self._open] if open_only else list(self._jobs.values())
+
+    def jobs_at_hand(self, most: int, passed_over: Collection[str] = ()) -> list[Job]:
+        """Open jobs; of the unplanned the first ``most`` that want to run, and as many to be cancelled."""
+        if not self._unplanned:
+            return self.jobs(open_only=True)
+        waiting = sorted(
+            (self._jobs[job_id] for job_id in self._unplanned), key=lambda job: -job.function.priority
+        )
+        first = [job for job in waiting if job.wish is Wish.RUN and job.function.name not in passed_over]
+        leaving = [job for job in waiting if job.wish is Wish.CANCEL]
+        found = [self._jobs[job_id] for job_id in self._open if job_id not in self._unplanned]
+        return sorted([*found, *first[:most], *leaving[:most]], key=attrgetter("seq"))
+
+    def any_open(self) -> bool:
+        """Whether any job has not ended."""
+        return bool(self._open)
+
+    def counts(self) -> Counter[State]:
+        """How many jobs are in each state that any is in."""
+        return Counter(job.state for job in self._jobs.values())
+
+    def ended_last(self, most: int) -> list[Job]:
+        """The newest submissions of those that have ended, in order of submission."""
+        ended = [job for job in self._jobs.values() if job.state in ENDED]
+        return ended[-most:] if most else []
+
+    def ids(self) -> list[str]:
+        """The identifiers of all jobs, in order of submission."""
+        return list(self._jobs)
 
     def called_since(self, wall: float) -> list[tuple[str, str, float]]:
         """Job, function and real instant of every submission since a real instant, in order of submission."""
@@ -90,6 +130,8 @@ class MemoryStore:
             TidewattError: there is no such job.
         """
         self._jobs[job_id] = replace(self._known(job_id), wish=wish)
+        if wish is Wish.HOLD:
+            self._unplanned.pop(job_id, None)
 
     def move(
         self,
@@ -100,22 +142,27 @@ class MemoryStore:
         at: float,
         wall: float,
         detail: str = "",
+        attempt: Attempt | None = None,
         **changes: object,
     ) -> Job:
-        """Move a job and save the event; ``changes`` are further fields of it.
+        """Move a job and save the event, and what is new of its ``attempt``; ``changes`` are further fields.
 
         Raises:
             IllegalMove: the job is not in ``before``, or no move leads from there to ``after``.
+            StaleToken: the job has a newer attempt.
             TypeError: a change of something that a move does not set.
         """
         check_move(job_id, before, after)
         if unknown := changes.keys() - CHANGEABLE:
             raise TypeError(f"move() sets {', '.join(sorted(CHANGEABLE))}, not {', '.join(sorted(unknown))}")
         job = self._in_state(job_id, before, after)
+        if attempt is not None:
+            self.update_attempt(attempt)
         values: dict[str, Any] = {n: printable(v) if isinstance(v, str) else v for n, v in changes.items()}
         if after in ENDED:
             values.setdefault("ended_at", at)
             self._open.pop(job_id, None)
+        self._unplanned.pop(job_id, None)
         moved = replace(job, state=after, **values)
         self._jobs[job_id] = moved
         self._save_event(moved, before, at=at, wall=wall, detail=detail)
@@ -139,6 +186,7 @@ class MemoryStore:
                 f"token {attempt.token - 1}",
                 "another attempt began since",
             )
+        self._unplanned.pop(job_id, None)
         moved = replace(job, state=State.STARTING, token=attempt.token)
         self._jobs[job_id] = moved
         self._attempts[job_id].append(attempt)
@@ -278,6 +326,8 @@ class MemoryStore:
         job = replace(Job.draft(submission), seq=len(self._jobs) + 1)
         self._jobs[job.id] = job
         self._open[job.id] = None
+        if submission.unplanned:
+            self._unplanned[job.id] = None
         self._attempts[job.id], self._events[job.id], self._progress[job.id] = [], [], []
         at, wall = submission.submitted_at, submission.submitted_wall
         self._save_event(job, None, at=at, wall=wall, detail="")

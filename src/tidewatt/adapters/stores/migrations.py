@@ -267,6 +267,22 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX occasions_waiting ON occasions (seq) WHERE job_id IS NULL AND refused = ''",
         ),
     ),
+    Migration(
+        5,
+        (
+            "ALTER TABLE jobs ADD COLUMN idempotency_key TEXT",
+            "CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (idempotency_key)",
+        ),
+    ),
+    Migration(
+        6,
+        (
+            "ALTER TABLE jobs ADD COLUMN unplanned TEXT",
+            "ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
+            "CREATE INDEX jobs_unplanned ON jobs (wish, priority DESC, seq) WHERE unplanned IS NOT NULL",
+            "CREATE INDEX jobs_other ON jobs (state) WHERE unplanned IS NULL",
+        ),
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

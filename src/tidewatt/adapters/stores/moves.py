@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
-from tidewatt.adapters.stores import rows, tables
-from tidewatt.domain.job import Job, Submission
+from tidewatt.adapters.stores import rows, statements, tables
+from tidewatt.domain.job import Attempt, Event, Job, Submission
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.errors import IllegalMove, StaleToken, TidewattError
 
@@ -48,11 +48,9 @@ def transition(
         TidewattError: there is no such job.
     """
     jobs = tables.jobs
-    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state == before)
-    if last_token is not None:
-        statement = statement.where(jobs.c.token == last_token)
-    statement = statement.values(state=after, **values)
-    row = connection.execute(statement.returning(*jobs.c)).mappings().one_or_none()
+    statement = statements.transition(frozenset(values), fenced=last_token is not None)
+    place = {"job_id": job_id, "before": before, "state": after, "last_token": last_token}
+    row = connection.execute(statement, {**values, **place}).mappings().one_or_none()
     if row is not None:
         return rows.job_of(row)
     actual = connection.execute(select(jobs.c.state, jobs.c.token).where(jobs.c.id == job_id)).one_or_none()
@@ -69,16 +67,18 @@ def transition(
 
 def queue(connection: Connection, submission: Submission) -> Job:
     """Add a job that waits from now on; the database refuses an identifier that another has."""
-    statement = insert(tables.jobs).values(
+    values = {
         **rows.submission_values(submission),
-        state=State.QUEUED,
-        wish=Wish.RUN,
-        token=0,
-        failures=0,
-        steps_done=0,
-        steps_reached=0,
-    )
-    job = rows.job_of(connection.execute(statement.returning(*tables.jobs.c)).mappings().one())
+        "state": State.QUEUED,
+        "wish": Wish.RUN,
+        "token": 0,
+        "failures": 0,
+        "steps_done": 0,
+        "steps_reached": 0,
+        "unplanned": submission.function.name if submission.unplanned else None,
+        "priority": submission.function.priority,
+    }
+    job = rows.job_of(connection.execute(statements.QUEUE, values).mappings().one())
     at, wall = submission.submitted_at, submission.submitted_wall
     save_event(connection, job, None, at=at, wall=wall, detail="")
     return job
@@ -88,11 +88,22 @@ def save_event(
     connection: Connection, job: Job, before: State | None, *, at: float, wall: float, detail: str
 ) -> None:
     """Keep the move that brought a job from ``before`` to the state it has now, which may be the same."""
-    connection.execute(
-        insert(tables.events).values(
-            job_id=job.id, at=at, wall=wall, before=before, after=job.state, token=job.token, detail=detail
-        )
+    event = Event(
+        job_id=job.id, at=at, wall=wall, before=before, after=job.state, token=job.token, detail=detail
     )
+    connection.execute(statements.SAVE_EVENT, rows.event_values(event))
+
+
+def save_attempt(connection: Connection, attempt: Attempt) -> None:
+    """Keep what is new of an attempt, if it is still the newest of its job.
+
+    Raises:
+        StaleToken: the job has another token.
+        TidewattError: there is no such job.
+    """
+    fence(connection, attempt.job_id, attempt.token)
+    place = {"of_job": attempt.job_id, "of_token": attempt.token}
+    connection.execute(statements.SAVE_ATTEMPT, {**rows.attempt_values(attempt), **place})
 
 
 def fence(connection: Connection, job_id: str, token: int) -> None:
@@ -102,8 +113,7 @@ def fence(connection: Connection, job_id: str, token: int) -> None:
         StaleToken: the job has another token.
         TidewattError: there is no such job.
     """
-    statement = select(tables.jobs.c.token).where(tables.jobs.c.id == job_id).with_for_update()
-    newest: int | None = connection.execute(statement).scalar_one_or_none()
+    newest: int | None = connection.execute(statements.TOKEN, {"job_id": job_id}).scalar_one_or_none()
     if newest is None:
         raise unknown_job(job_id)
     if newest != token:

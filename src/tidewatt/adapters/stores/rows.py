@@ -60,6 +60,11 @@ def checkpoint_values(checkpoint: Checkpointed) -> dict[str, Any]:
     return _values(checkpoint, _CHECKPOINT)
 
 
+def event_values(event: Event) -> dict[str, Any]:
+    """The columns of a move."""
+    return _values(event, _EVENT)
+
+
 def event_of(row: RowMapping) -> Event:
     """The move of a row."""
     return Event(**_pick(row, _EVENT))

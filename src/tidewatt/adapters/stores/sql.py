@@ -1,14 +1,25 @@
 """The store: durable state in SQLite or PostgreSQL, through SQLAlchemy Core."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import case, insert, or_, select, update
+from sqlalchemy import Select, case, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tidewatt.adapters.stores import balances, ledger, rows, tables
+from tidewatt.adapters.stores import balances, ledger, rows, statements, tables
 from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.migrations import migrate
-from tidewatt.adapters.stores.moves import CHANGEABLE, fence, queue, save_event, transition, unknown_job
+from tidewatt.adapters.stores.moves import (
+    CHANGEABLE,
+    fence,
+    queue,
+    save_attempt,
+    save_event,
+    transition,
+    unknown_job,
+)
 from tidewatt.adapters.stores.triggers import SqlTriggers, note_success
 from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
@@ -64,7 +75,7 @@ class SqlStore:
     def world(self) -> World | None:
         """The world of this state, or None before the first job."""
         with self._database.reading() as connection:
-            found: World | None = connection.execute(select(tables.world.c.world)).scalar_one_or_none()
+            found: World | None = connection.execute(statements.WORLD).scalar_one_or_none()
             return found
 
     def save_world(self, world: World) -> None:
@@ -75,6 +86,8 @@ class SqlStore:
     def submit(self, submission: Submission) -> Job:
         """Make a submission durable before returning; doing so again is the same as doing so once.
 
+        With an idempotency key that a job has already, nothing is kept, and that job is returned.
+
         Raises:
             TidewattError: another submission has the same identifier.
         """
@@ -83,28 +96,71 @@ class SqlStore:
                 return queue(connection, submission)
         except IntegrityError:
             kept = self.job(submission.id)
+            named = self.job_named(submission.idempotency_key or "")
             if kept is None:
-                raise
+                if named is None:
+                    raise
+                return named
         if kept.submission != submission:
-            raise TidewattError(
-                f"another submission under the identifier {submission.id}", "one that no job has"
-            )
+            raise TidewattError(f"another submission under the identifier {submission.id}", "a new one")
         return kept
 
     def job(self, job_id: str) -> Job | None:
         """One job by its identifier, or None."""
+        return self._one(statements.JOB, {"job_id": job_id})
+
+    def job_named(self, idempotency_key: str) -> Job | None:
+        """The job that was submitted with this key, or None."""
+        return self._one(statements.JOB_NAMED, {"key": idempotency_key})
+
+    def _one(self, statement: Select[Any], values: dict[str, str]) -> Job | None:
         with self._database.reading() as connection:
-            statement = select(tables.jobs).where(tables.jobs.c.id == job_id)
-            row = connection.execute(statement).mappings().one_or_none()
+            row = connection.execute(statement, values).mappings().one_or_none()
             return None if row is None else rows.job_of(row)
 
     def jobs(self, *, open_only: bool = False) -> list[Job]:
         """All jobs, or those that have not ended, in order of submission."""
         statement = select(tables.jobs).order_by(tables.jobs.c.seq)
         if open_only:
-            statement = statement.where(tables.jobs.c.state.in_([s for s in State if s not in ENDED]))
+            statement = statement.where(statements.OPEN)
         with self._database.reading() as connection:
             return [rows.job_of(row) for row in connection.execute(statement).mappings()]
+
+    def jobs_at_hand(self, most: int, passed_over: Collection[str] = ()) -> list[Job]:
+        """Open jobs; of the unplanned the first ``most`` that want to run, and as many to be cancelled.
+
+        Of the unplanned, higher priority comes first, and those of the functions ``passed_over`` never.
+        """
+        first = statements.first_unplanned(passed_over)
+        with self._database.reading() as connection:
+            found = [
+                rows.job_of(row)
+                for statement in (statements.OTHERS, first, statements.UNWANTED)
+                for row in connection.execute(statement, {"most": most}).mappings()
+            ]
+        return sorted(found, key=attrgetter("seq"))
+
+    def any_open(self) -> bool:
+        """Whether any job has not ended."""
+        with self._database.reading() as connection:
+            return connection.execute(statements.ANY_OPEN).first() is not None
+
+    def counts(self) -> Counter[State]:
+        """How many jobs are in each state that any is in."""
+        with self._database.reading() as connection:
+            found = connection.execute(statements.COUNTS)
+            return Counter({row.state: row.jobs for row in found})
+
+    def ended_last(self, most: int) -> list[Job]:
+        """The newest submissions of those that have ended, in order of submission."""
+        with self._database.reading() as connection:
+            found = connection.execute(statements.ENDED_LAST, {"most": most}).mappings().all()
+        return [rows.job_of(row) for row in reversed(found)]
+
+    def ids(self) -> list[str]:
+        """The identifiers of all jobs, in order of submission."""
+        with self._database.reading() as connection:
+            return list(connection.execute(statements.IDS).scalars())
 
     def called_since(self, wall: float) -> list[tuple[str, str, float]]:
         """Job, function and real instant of every submission since a real instant, in order of submission."""
@@ -121,6 +177,8 @@ class SqlStore:
         """
         with self._database.writing(durable=True) as connection:
             statement = update(tables.jobs).where(tables.jobs.c.id == job_id).values(wish=wish)
+            if wish is Wish.HOLD:
+                statement = statement.values(unplanned=None)  # what its user puts aside holds up nobody
             if connection.execute(statement).rowcount == 0:
                 raise unknown_job(job_id)
 
@@ -133,15 +191,18 @@ class SqlStore:
         at: float,
         wall: float,
         detail: str = "",
+        attempt: Attempt | None = None,
         **changes: object,
     ) -> Job:
         """Move a job and save the event; ``changes`` are further columns of it.
 
-        A move to an ended state sets ``ended_at`` to ``at`` unless told otherwise.
+        What is new of its ``attempt`` is saved along with it. A move to an ended state sets ``ended_at`` to
+        ``at`` unless told otherwise.
 
         Raises:
             IllegalMove: the job is not in ``before``, or no move leads from there to ``after``.
             TidewattError: there is no such job.
+            StaleToken: the job has a newer attempt.
             TypeError: a change of something that a move does not set.
         """
         check_move(job_id, before, after)
@@ -150,6 +211,8 @@ class SqlStore:
         if after in ENDED:
             changes = {"ended_at": at, **changes}
         with self._database.writing(durable=True) as connection:
+            if attempt is not None:
+                save_attempt(connection, attempt)
             job = transition(connection, job_id, before, after, changes)
             save_event(connection, job, before, at=at, wall=wall, detail=detail)
             if after is State.SUCCEEDED:
@@ -178,7 +241,7 @@ class SqlStore:
                 {"token": attempt.token},
                 last_token=attempt.token - 1,
             )
-            connection.execute(insert(tables.attempts), rows.attempt_values(attempt))
+            connection.execute(statements.BEGIN_ATTEMPT, rows.attempt_values(attempt))
             save_event(
                 connection,
                 job,
@@ -196,21 +259,14 @@ class SqlStore:
             StaleToken: the job has a newer one.
             TidewattError: there is no such job.
         """
-        statement = (
-            update(tables.attempts)
-            .where(tables.attempts.c.job_id == attempt.job_id, tables.attempts.c.token == attempt.token)
-            .values(rows.attempt_values(attempt))
-        )
         with self._database.writing(durable=False) as connection:
-            fence(connection, attempt.job_id, attempt.token)
-            connection.execute(statement)
+            save_attempt(connection, attempt)
 
     def attempts(self, job_id: str) -> list[Attempt]:
         """All attempts at a job, oldest first."""
-        attempts = tables.attempts
-        statement = select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.token)
         with self._database.reading() as connection:
-            return [rows.attempt_of(row) for row in connection.execute(statement).mappings()]
+            found = connection.execute(statements.ATTEMPTS, {"job_id": job_id})
+            return [rows.attempt_of(row) for row in found.mappings()]
 
     def record_progress(self, progress: Progressed, *, at: float, wall: float, workers: int) -> None:
         """Save a report; what it leaves out, a total or a loss, stays as it was reported last.

@@ -5,7 +5,19 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Dialect, Double, Enum, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Double,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
 from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 from typing_extensions import override
 
@@ -133,6 +145,10 @@ jobs = Table(
     Column("result", Text),
     Column("error", Words),
     Column("ended_at", Double),
+    Column("idempotency_key", Text),
+    Column("unplanned", Text),  # its function, as long as it was not tried and waits for room alone
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
 )
 
 events = Table(

@@ -1,0 +1,167 @@
+"""The workers of one attempt, what they have used and how it ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tidewatt.adapters.engines.crew import Warm
+from tidewatt.adapters.engines.times import Times
+from tidewatt.domain.job import Attempt
+from tidewatt.domain.ledger import Phase
+from tidewatt.errors import OutOfMemory
+from tidewatt.ports import Checkpointed, EngineEvent, Exited, Order, Progressed, WorkerUsage
+from tidewatt.runtime.channel import Channel
+from tidewatt.runtime.checkpoint import newest_of, sweep
+from tidewatt.runtime.journal import log_name
+from tidewatt.runtime.messages import Done, Report, Saved
+from tidewatt.runtime.worker import result_name
+
+
+@dataclass(slots=True)
+class Rank:
+    """One rank of an attempt, from the request for it until it has ended."""
+
+    channel: Channel
+    times: Times
+    pid: int | None = None
+    started: float = 0.0
+    phase: Phase = Phase.COLD_START
+    reported: dict[Phase, float] = field(default_factory=dict[Phase, float])
+    cpu_s: float = 0.0
+    before: dict[Phase, float] = field(default_factory=dict[Phase, float])
+    """Processor seconds that were charged to earlier attempts; only a paused command goes on as another."""
+    done: Done | None = None
+    ended: bool = False
+    excess: str = ""
+    """What it took that it may not, in words, if it was ended for that."""
+    warm: Warm | None = None
+    """The worker, if it was there before and stays; ``since_s`` is what it had used when the job came."""
+    since_s: float = 0.0
+
+    def look(self) -> float:
+        """Processor seconds that it has used for this attempt."""
+        if self.warm is not None and not self.ended:
+            self.cpu_s = max(self.cpu_s, self.warm.look() - self.since_s)
+        elif self.pid is not None and not self.ended:
+            self.cpu_s = max(self.cpu_s, self.times.used_s(self.pid) or 0.0)
+        return self.cpu_s
+
+    def finish(self) -> None:
+        """A warm worker is done with the job; what it used for it is nobody else's."""
+        assert self.warm is not None  # noqa: S101 - only warm workers outlive a job
+        self.warm.charged_s += self.look()
+        self.ended = True
+
+
+@dataclass(slots=True)
+class Team:
+    """All workers of an attempt."""
+
+    order: Order
+    workers: list[Rank]
+    told_started: bool = False
+    killed_for: str | None = None
+
+
+def exit_of(team: Team) -> Exited:
+    """How an attempt ended, from the last words of its workers."""
+    job_id, token = team.order.job_id, team.order.token
+    words = [worker.done for worker in team.workers]
+    if team.killed_for:
+        return Exited(job_id=job_id, token=token, outcome="failed", error=team.killed_for)
+    failed = next((done for done in words if done is not None and done.outcome == "failed"), None)
+    first = words[0]
+    if first is not None and first.outcome in {"succeeded", "suspended"}:
+        return Exited(job_id=job_id, token=token, outcome=first.outcome, result=first.result)
+    excess = next((worker.excess for worker in team.workers if worker.excess), "")
+    if excess:  # the others only lost a peer, and it would be the same the next time
+        error = f"{OutOfMemory.__name__}: found {excess}"
+        return Exited(job_id=job_id, token=token, outcome="failed", error=error)
+    if failed is None:
+        return Exited(job_id=job_id, token=token, outcome="lost")
+    return Exited(job_id=job_id, token=token, outcome="failed", error=failed.error)
+
+
+def progressed(team: Team, message: Report, step: int) -> Progressed:
+    """How far an attempt has come, as its worker 0 says it."""
+    return Progressed(
+        job_id=team.order.job_id,
+        token=team.order.token,
+        step=step,
+        total=message.total,
+        loss=message.loss,
+        metrics=message.metrics,
+    )
+
+
+def checkpointed(team: Team, message: Saved) -> Checkpointed:
+    """The checkpoint that a worker has written, or could not."""
+    return Checkpointed(
+        job_id=team.order.job_id,
+        token=team.order.token,
+        step=message.step,
+        path=message.path,
+        size=message.size,
+        sha256=message.sha256,
+        error=message.error,
+    )
+
+
+def left_by(attempt: Attempt, place: Path) -> Sequence[EngineEvent]:
+    """What an attempt that is over saved when nobody was left to hear of it."""
+    job_id, token = attempt.job_id, attempt.token
+    sweep(place)
+    result = result_name(token)
+    if (place / result).exists():
+        return [Exited(job_id=job_id, token=token, outcome="succeeded", result=result)]
+    told: list[EngineEvent] = []
+    saved = newest_of(place, token)
+    if saved is not None:
+        step, written = saved
+        told.append(
+            Checkpointed(
+                job_id=job_id,
+                token=token,
+                step=step,
+                path=written.path,
+                size=written.size,
+                sha256=written.sha256,
+            )
+        )
+    return [*told, Exited(job_id=job_id, token=token, outcome="lost")]
+
+
+def logs_of(team: Team) -> list[Path]:
+    """Where what its workers print goes."""
+    order = team.order
+    return [Path(order.folder) / log_name(order.token, rank) for rank in range(len(team.workers))]
+
+
+def usage_of(team: Team) -> WorkerUsage:
+    """Processor seconds of an attempt, looked at now."""
+    by_phase: dict[Phase, float] = {}
+    for worker in team.workers:
+        worker.look()
+        for phase, cpu_s in charged(worker).items():
+            spent = max(0.0, cpu_s - worker.before.get(phase, 0.0))
+            by_phase[phase] = by_phase.get(phase, 0.0) + spent
+    order = team.order
+    return WorkerUsage(
+        job_id=order.job_id,
+        token=order.token,
+        zone=order.zone,
+        workers=order.workers,
+        cpus=order.workers * order.function.cpus,
+        phase=team.workers[0].phase,
+        cpu_s=by_phase,
+        processes=tuple(worker.pid for worker in team.workers if worker.pid is not None),
+    )
+
+
+def charged(worker: Rank) -> dict[Phase, float]:
+    """Processor seconds of a worker as last looked at; what was not reported yet is of the present phase."""
+    reported = sum(worker.reported.values())
+    scale = min(1.0, worker.cpu_s / reported) if reported else 0.0
+    found = {phase: cpu_s * scale for phase, cpu_s in worker.reported.items()}
+    found[worker.phase] = found.get(worker.phase, 0.0) + max(0.0, worker.cpu_s - reported)
+    return found
