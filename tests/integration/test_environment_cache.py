@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -264,7 +263,7 @@ def test_another_python_has_what_tidewatt_needs_installed_for_it(
 def test_an_interrupt_ends_the_builder_and_leaves_nothing(
     cache: Environments, tmp_path: Path, ago: float
 ) -> None:
-    """What is started interrupts its builder: at once, when that has hardly heard of it, and a little later."""
+    """What is started interrupts its builder: at once, unknown to it as yet, and a little later."""
     fake = tmp_path / "python"
     interrupt = f"(sleep {ago}; kill -INT $PPID) &" if ago else "kill -INT $PPID"
     fake.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/begun\n{interrupt}\nexec sleep 60\n")
