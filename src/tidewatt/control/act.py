@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tidewatt.control.awake import Awake
+from tidewatt.control.record import Recorder
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Attempt, Job
 from tidewatt.domain.lifecycle import ACTIVE, State, Wish
@@ -20,8 +21,11 @@ _WAITING = (State.QUEUED, State.SUSPENDED)
 class Actor:
     """Brings every job to where it should be, one move at a time."""
 
-    def __init__(self, store: Store, engine: Engine, clock: Clock, folder: Path, awake: Awake) -> None:
+    def __init__(
+        self, store: Store, recorder: Recorder, engine: Engine, clock: Clock, folder: Path, awake: Awake
+    ) -> None:
         self._store = store
+        self._recorder = recorder
         self._engine = engine
         self._clock = clock
         self._folder = folder
@@ -72,7 +76,8 @@ class Actor:
             self._engine.kill(job.id)
 
     def _began_wall(self, job: Job) -> float:
-        return self._store.attempts(job.id)[-1].started_wall
+        newest = self._recorder.newest(job)
+        return self._clock.wall() if newest is None else newest.started_wall
 
     def cancel(self, job: Job) -> None:
         """End a job that its user wants no more of."""
@@ -83,8 +88,8 @@ class Actor:
             at, wall = self._clock.now(), self._clock.wall()
             self._store.move(job.id, job.state, State.CANCELLED, at=at, wall=wall, ended_at=at)
 
-    def start(self, job: Job, site: Site, workers: int) -> None:
-        """Begin an attempt at a job."""
+    def start(self, job: Job, site: Site, workers: int) -> Job:
+        """Begin an attempt at a job, and tell how that stands then."""
         attempt = Attempt(
             job_id=job.id,
             token=job.token + 1,
@@ -94,7 +99,7 @@ class Actor:
             started_at=self._clock.now(),
             started_wall=self._clock.wall(),
         )
-        started = self._store.begin_attempt(job.id, job.state, attempt)
+        started = self._recorder.begin(job, attempt)
         self._engine.start(
             Order(
                 job_id=job.id,
@@ -109,6 +114,7 @@ class Actor:
                 reached=started.steps_reached,
             )
         )
+        return started
 
     def _suspend(self, job: Job, why: str) -> None:
         at, wall = self._clock.now(), self._clock.wall()

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from tidewatt.control.observe import Sites
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ENDED
 from tidewatt.domain.signal import Series, Signal
 from tidewatt.domain.units import DAY_S, HOUR_S
 from tidewatt.errors import SignalMissing, UsageError
@@ -49,24 +48,16 @@ class Keeper:
             self._keep_series(zone, since - HOUR_S, now)
         self._kept_until = now
 
-    def keep_hindsight(self, job_id: str) -> bool:
-        """Save what is known of the hours after an ended job: its counterfactual may reach into them.
-
-        Returns:
-            Whether the job has ended; if not, nothing is saved.
-        """
-        job = self._store.job(job_id)
-        if job is None or job.state not in ENDED:
-            return False
+    def keep_hindsight(self, job: Job) -> None:
+        """Save what is known of the hours after an ended job: its counterfactual may reach into them."""
         now = self._clock.now()
         end_at = max(now, job.submission.deadline_at or now) + _HINDSIGHT_S
         zone, since = job.submission.home_zone, job.submission.submitted_at - HOUR_S
         if self._kept_just_now(zone, since, now, end_at):
-            return True
+            return
         self._store.record_signal(self._grid.name, self._actual(zone, since, now))
         self._store.record_signal(self._grid.name, self._grid.signal(zone, now, end_at))
         self._keep_series(zone, since, end_at)
-        return True
 
     def _kept_just_now(self, zone: str, since: float, now: float, end_at: float) -> bool:
         """Whether all of this was kept a moment ago, as after many short jobs; if not it is from now on."""

@@ -23,7 +23,7 @@ from tidewatt.control.turns import Turns
 from tidewatt.domain.budget import Budgets
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ACTIVE, Wish
+from tidewatt.domain.lifecycle import ACTIVE, ENDED, Wish
 from tidewatt.domain.signal import Series
 from tidewatt.domain.site import Site
 from tidewatt.domain.units import HOUR_S, format_duration
@@ -40,7 +40,9 @@ from tidewatt.ports import (
     Grid,
     Meter,
     Opened,
+    Progressed,
     Rung,
+    Started,
     Store,
 )
 
@@ -52,6 +54,8 @@ _WELCOME_S = 1.0
 """Real seconds that a loop waits at first for whoever had it begun, who may be about to call a function."""
 _LEAVE_S = 2.0
 """Real seconds that workers which wait for calls are given to leave."""
+_SEEN_S = 1.0
+"""Real seconds for which jobs are taken to stand as they stood where nothing says otherwise."""
 _BREATH_S = 0.02
 """Real seconds between two decisions that only the passing of time asks for: in a replay hours go by fast."""
 
@@ -107,7 +111,7 @@ class Loop:
         self._keeper = Keeper(parts.store, parts.grid, parts.clock, self._sites, parts.series)
         self._recorder = Recorder(parts.store, parts.clock)
         self._awake = Awake(parts.clock)
-        self._actor = Actor(parts.store, parts.engine, parts.clock, parts.folder, self._awake)
+        self._actor = Actor(parts.store, self._recorder, parts.engine, parts.clock, parts.folder, self._awake)
         self._books = books = Books(
             parts.store, parts.clock, Places(self._sites, parts.factors), parts.grid.name
         )
@@ -121,14 +125,17 @@ class Loop:
             parts.devices,
         )
         self._spending = Spending(parts.store, parts.engine, parts.clock, books, parts.budgets)
-        self._teller = Teller(parts.store, parts.feed, parts.clock, self._observer, books, self._spending)
+        self._teller = Teller(
+            parts.store, self._recorder, parts.feed, parts.clock, self._observer, books, self._spending
+        )
         self._agenda = Agenda()
         self._turns = Turns(parts.store, parts.clock)
         self._begun = False
         self._not_before = 0.0
         self._sample_at = 0.0
-        self._ended: list[str] = []
-        """Jobs of which an attempt has ended in this turn."""
+        self._looked_wall = 0.0
+        self._ended: dict[str, Job] = {}
+        """Jobs that have ended in this turn, by name."""
         self._stuck: set[tuple[str, int]] = set()
         """Attempts that were ended for it."""
 
@@ -170,9 +177,9 @@ class Loop:
         """
         timeout_s = self._timeout(self._pending(), patience_s)
         events = self._engine.wait(timeout_s)
-        for event in events:
-            self._take(event)
-        self._look()
+        news = [self._take(event) for event in events] or [True]
+        if any(news) or self._clock.wall() - self._looked_wall > _SEEN_S:
+            self._look()
         if self._awake.look(timeout_s):
             self._agenda.begin_anew()
             self._not_before = 0.0
@@ -185,17 +192,17 @@ class Loop:
             if self._outlived():
                 return False
             planned = self._decide(jobs)
-            self._look()
+            jobs = self._pending()
         for job in jobs:
             if job.state in ACTIVE:
                 self._end_if_stuck(job)
                 self._actor.enforce(job)
         rung = any(isinstance(event, Rung) for event in events)  # by whoever follows from now on, it may be
-        self._teller.tell(self._open, self._agenda.plan, everything=planned or rung)
+        self._teller.tell(self._open, self._ended, self._agenda.plan, everything=planned or rung)
         while self._ended:  # after those who wait for an end have heard of it
-            job_id = self._ended.pop()
-            if self._keeper.keep_hindsight(job_id):
-                self._books.close(job_id)
+            _, ended = self._ended.popitem()
+            self._keeper.keep_hindsight(ended)
+            self._books.close(ended.id)
         return bool(jobs) or self._engine.resting or self._engine.serving
 
     def _held_to_budgets(self, jobs: list[Job]) -> list[Job]:
@@ -208,20 +215,32 @@ class Loop:
         self._look()
         return self._pending()
 
-    def _take(self, event: EngineEvent) -> None:
-        """Record what the engine tells."""
-        job_id = "" if isinstance(event, Rung) else event.job_id
+    def _take(self, event: EngineEvent) -> bool:
+        """Record what the engine tells; whether the store then has more to tell of open jobs."""
         if isinstance(event, Opened):
             self._recorder.open_calls(event, self._parts.world, self._parts.grid.name)
-            return
+            return True
         if isinstance(event, Exited):
             self._sample()  # while the attempt's reservation still stands as it was
-        if self._recorder.record(event):
-            self._agenda.stir(job_id)
-        if isinstance(event, Exited):
-            self._ended.append(job_id)
+        recorded = self._recorder.record(event)
+        if recorded.decide:
+            self._agenda.stir("" if isinstance(event, Rung) else event.job_id)
+        job = recorded.moved
+        if job is not None:
+            self._seen(job)
+        if isinstance(event, Exited) and job is not None and job.state in ENDED:
+            self._ended[job.id] = job
             if event.outcome == "succeeded" and self._parts.follow_up():
                 self._agenda.stir()
+        return not (isinstance(event, Started | Progressed) and self._is_call(event.job_id))
+
+    def _is_call(self, job_id: str) -> bool:
+        """Whether a job is one of a function, of which no report says more than that it has begun."""
+        return any(job.id == job_id and job.function.kind is Kind.FUNCTION for job in self._open)
+
+    def _seen(self, job: Job) -> None:
+        """Take over how a job stands."""
+        self._open = [job if each.id == job.id else each for each in self._open]
 
     @property
     def _decide_at(self) -> float:
@@ -234,6 +253,7 @@ class Loop:
         held = sum(self._spending.holds(job.id) for job in self._open)
         self._open = self._store.jobs_at_hand(unplanned.AT_HAND + held, self._turns.full)
         self._world = self._store.world()
+        self._looked_wall = self._clock.wall()
 
     def _sites(self) -> tuple[Site, ...]:
         """Where work can run now."""
@@ -267,7 +287,8 @@ class Loop:
         held, freed = self._turns.look(jobs)
         site = unplanned.only_site(jobs, self._sites())
         if site is not None:
-            self._begin_unplanned(jobs, site, held)
+            if self._begin_unplanned(jobs, site, held):
+                self._look()
             return False
         for job_id in freed:
             self._agenda.stir(job_id)
@@ -293,22 +314,30 @@ class Loop:
         if len(about) == len(jobs):
             self._keeper.keep(jobs)
         self._save_time()
+        self._look()
         return True
 
-    def _begin_unplanned(self, jobs: list[Job], site: Site, held: Mapping[str, float]) -> None:
-        """Begin and cancel jobs that wait for room alone; then nothing is due before something happens."""
+    def _begin_unplanned(self, jobs: list[Job], site: Site, held: Mapping[str, float]) -> bool:
+        """Begin and cancel jobs that wait for room alone; then nothing is due before something happens.
+
+        Returns:
+            Whether there may be others now, or some are gone.
+        """
         self._agenda.rest(held, self._clock.now() + HOUR_S)
         due = unplanned.due(jobs, site, [*held, *(job.id for job in jobs if self._spending.holds(job.id))])
         if due:
             self._sample(save=False)  # before reservations change
-        if any(job.state not in ACTIVE for job in due):
-            self._agenda.stir()  # others may come to the front
+        cancelled = [job for job in due if job.wish is Wish.CANCEL]
+        for job in cancelled:
+            self._actor.cancel(job)
         for job in due:
-            if job.wish is Wish.CANCEL:
-                self._actor.cancel(job)
-            else:
-                self._actor.start(job, site, 1)
+            if job.wish is not Wish.CANCEL:
+                self._seen(self._actor.start(job, site, 1))
         self._save_time()
+        more = len(jobs) >= unplanned.AT_HAND
+        if (more and due) or any(job.state not in ACTIVE for job in cancelled):
+            self._agenda.stir()  # others may come to the front
+        return more or bool(cancelled)
 
     def _sample(self, *, save: bool = True) -> None:
         if self._parts.meter is not None:

@@ -19,6 +19,8 @@ from tidewatt.ports import Clock, Grid, Store
 Sites = Callable[[], tuple[Site, ...]]
 """Where work can run at the moment."""
 _LEAST_HORIZON_S = 48 * HOUR_S
+_FRESH_S = 1.0
+"""Real seconds for which a zone's intensity is not asked for again."""
 _MOST_FOREBEARS = 10
 """Earlier jobs from which the length of a new one is learned."""
 _WATTS_PER_BUSY_CPU = 3.5
@@ -57,6 +59,8 @@ class Observer:
         self._forecasts: dict[str, Forecast] = {}
         self._tariffs: dict[str, Forecast] = {}
         self._forebears: dict[str, Forebear] = {}
+        self._intensities: dict[str, tuple[float | None, float, float | None]] = {}
+        """By zone: hour and real instant at which it was asked for last, and what it was."""
         self._watts: dict[str, tuple[int, dict[int, float]]] = {}
         """By job: after how many ended attempts, and what they drew."""
 
@@ -82,9 +86,14 @@ class Observer:
 
     def intensity(self, zone: str) -> float | None:
         """The actual intensity of the present hour, gCO2e/kWh; None is not known, never zero."""
-        now = self._clock.now()
-        reading = self._grid.signal(zone, now, now + 1).at(now)
-        return None if reading is None else reading.value
+        now, wall = self._clock.now(), self._clock.wall()
+        hour = now // HOUR_S
+        kept_hour, kept_wall, value = self._intensities.get(zone, (None, wall, None))
+        if kept_hour != hour or not 0 <= wall - kept_wall < _FRESH_S:
+            reading = self._grid.signal(zone, now, now + 1).at(now)
+            value = None if reading is None else reading.value
+            self._intensities[zone] = (hour, wall, value)
+        return value
 
     def _view(self, job: Job) -> JobView:
         function = job.function

@@ -1,16 +1,26 @@
 """Recording: what the engine tells, turned into moves of jobs."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tidewatt.domain.function import Kind, Payload
 from tidewatt.domain.job import Attempt, Job, Submission
-from tidewatt.domain.lifecycle import ACTIVE, State, Wish
+from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.world import REAL, World
 from tidewatt.errors import StaleToken
 from tidewatt.ports import Checkpointed, Clock, EngineEvent, Exited, Opened, Progressed, Started, Store
 
 _MOST_LOST = 10
 """Attempts in a row that may die without a step further before the job is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of an event."""
+
+    moved: Job | None = None
+    """The job, if its state is another now."""
+    decide: bool = False
+    """Whether a new decision is called for."""
 
 
 class Recorder:
@@ -20,28 +30,45 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._at_work: dict[str, Attempt] = {}
-        """By job, as they were saved last: nobody else writes them while they are at work."""
+        """By job, as they are: nobody else writes them while they are at work."""
+        self._begun: dict[tuple[str, int], Job] = {}
+        """Jobs as an attempt has begun of which nothing was heard."""
+        self._called: set[tuple[str, int]] = set()
+        """Attempts at functions that run: all that they tell before their end is that they have begun."""
         self._forked: dict[tuple[str, int], float] = {}
         self._first_report: dict[tuple[str, int], float] = {}
 
-    def record(self, event: EngineEvent) -> bool:
-        """Save what an event says; True if a new decision is called for."""
+    def begin(self, job: Job, attempt: Attempt) -> Job:
+        """Save that an attempt at a job begins; the job as it stands then."""
+        begun = self._store.begin_attempt(job.id, job.state, attempt)
+        self._at_work[job.id] = attempt
+        self._begun[job.id, attempt.token] = begun
+        return begun
+
+    def newest(self, job: Job) -> Attempt | None:
+        """The newest attempt at a job, if there was one."""
+        kept = self._at_work.get(job.id)
+        if kept is not None and kept.token == job.token:
+            return kept
+        return next(reversed(self._store.attempts(job.id)), None) if job.token else None
+
+    def record(self, event: EngineEvent) -> Recorded:
+        """Save what an event says."""
         try:
             match event:
                 case Started():
-                    self._started(event)
+                    return Recorded(self._started(event))
                 case Progressed():
                     return self._progressed(event)
                 case Checkpointed():
                     self._checkpointed(event)
+                    return Recorded()
                 case Exited():
-                    self._exited(event)
-                    return True
+                    return Recorded(self._exited(event), decide=True)
                 case _:
-                    return True
+                    return Recorded(decide=True)
         except StaleToken:
-            return False
-        return False
+            return Recorded()
 
     def open_calls(self, event: Opened, world: World | None, grid: str) -> None:
         """Make the job that direct calls are charged to; it is neither planned nor tried again."""
@@ -79,35 +106,62 @@ class Recorder:
             kept = self._store.attempts(job_id)[-1]
         return job, kept
 
-    def _started(self, event: Started) -> None:
-        _, attempt = self._attempt(event.job_id, event.token)
+    def _started(self, event: Started) -> Job | None:
+        """Note its processes; a function runs from here on: it may tell nothing more before its end."""
+        begun = self._begun.pop((event.job_id, event.token), None)
+        if begun is None:
+            job, attempt = self._attempt(event.job_id, event.token)
+        else:
+            job, attempt = begun, self._at_work[event.job_id]
+        attempt = replace(attempt, processes=event.processes)
         self._forked[event.job_id, event.token] = self._clock.wall()
-        self._save(replace(attempt, processes=event.processes))
+        if job.function.kind is Kind.FUNCTION and job.state is State.STARTING:
+            moved = self._run(job, attempt)
+            self._called.add((event.job_id, event.token))
+            return moved
+        self._save(attempt)
+        return None
+
+    def _run(self, job: Job, attempt: Attempt) -> Job:
+        self._at_work[job.id] = attempt
+        at, wall = self._clock.now(), self._clock.wall()
+        return self._store.move(job.id, State.STARTING, State.RUNNING, at=at, wall=wall, attempt=attempt)
 
     def _save(self, attempt: Attempt) -> None:
         self._at_work[attempt.job_id] = attempt
         self._store.update_attempt(attempt)
 
-    def _progressed(self, event: Progressed) -> bool:
+    def _progressed(self, event: Progressed) -> Recorded:
         """Save a report; the first of an attempt calls for a decision, since it can be suspended now."""
+        if (event.job_id, event.token) in self._called:  # it is saved with the attempt's end
+            self._at_work[event.job_id] = self._further(self._at_work[event.job_id], event)
+            return Recorded()
+        self._begun.pop((event.job_id, event.token), None)
         job, attempt = self._attempt(event.job_id, event.token)
         at, wall = self._clock.now(), self._clock.wall()
+        attempt = self._further(attempt, event)
+        moved = None
+        if job.state is State.STARTING:
+            moved = self._run(job, attempt)
+        else:
+            self._save(attempt)
+        if job.function.kind is Kind.FUNCTION:
+            self._called.add((event.job_id, event.token))
+            return Recorded(moved)
+        self._store.record_progress(event, at=at, wall=wall, workers=attempt.workers)
+        if job.function.kind is Kind.CALLS:  # nothing can be decided about it any more
+            return Recorded(moved)
+        length_known = job.steps_total is None and event.total is not None
+        return Recorded(moved, decide=moved is not None or length_known)
+
+    def _further(self, attempt: Attempt, event: Progressed) -> Attempt:
+        """An attempt with what a report says of it."""
+        wall = self._clock.wall()
         first = self._first_report.setdefault((event.job_id, event.token), wall)
         if attempt.first_step is None:
             began = self._forked.get((event.job_id, event.token), attempt.started_wall)
             attempt = replace(attempt, first_step=event.step, startup_wall_s=wall - began)
-        attempt = replace(attempt, last_step=event.step, training_wall_s=wall - first)
-        if job.state is State.STARTING:
-            self._at_work[job.id] = attempt
-            self._store.move(job.id, State.STARTING, State.RUNNING, at=at, wall=wall, attempt=attempt)
-        else:
-            self._save(attempt)
-        if job.function.kind is Kind.FUNCTION:  # it tells that it has begun, and no more
-            return False
-        self._store.record_progress(event, at=at, wall=wall, workers=attempt.workers)
-        if job.function.kind is Kind.CALLS:  # nothing can be decided about it any more
-            return False
-        return job.state is State.STARTING or (job.steps_total is None and event.total is not None)
+        return replace(attempt, last_step=event.step, training_wall_s=wall - first)
 
     def _checkpointed(self, event: Checkpointed) -> None:
         self._attempt(event.job_id, event.token)
@@ -117,52 +171,42 @@ class Recorder:
         else:
             self._store.record_checkpoint(event, at=at)
 
-    def _exited(self, event: Exited) -> None:
+    def _exited(self, event: Exited) -> Job:
         job, attempt = self._attempt(event.job_id, event.token)
         at, wall = self._clock.now(), self._clock.wall()
         for instants in (self._forked, self._first_report):
             instants.pop((event.job_id, event.token), None)
+        self._called.discard((event.job_id, event.token))
+        self._begun.pop((event.job_id, event.token), None)
         self._at_work.pop(job.id, None)
         ended = replace(attempt, ended_at=at, ended_wall=wall, outcome=event.outcome)
+        after, changes = self._outcome(job, ended, event)
+        last_words = (event.error or "").strip().rpartition("\n")[2]
+        said = "" if after in ENDED else f"{event.outcome}: {last_words}".rstrip(": ")
+        return self._store.move(
+            job.id, job.state, after, at=at, wall=wall, detail=said, attempt=ended, **changes
+        )
+
+    def _outcome(self, job: Job, ended: Attempt, event: Exited) -> tuple[State, dict[str, object]]:
+        """What becomes of a job whose attempt has ended, and what else of it changes."""
         kept = job.function.kind is Kind.COMMAND and event.outcome == "suspended"
         rest = State.SUSPENDED if job.checkpoint or kept else State.QUEUED
-        detail = (event.error or "").strip().rpartition("\n")[2]
         match event.outcome:
             case _ if job.function.kind is Kind.CALLS:
-                self._end(job, ended, State.CANCELLED if job.wish is Wish.CANCEL else State.SUCCEEDED)
+                return State.CANCELLED if job.wish is Wish.CANCEL else State.SUCCEEDED, {}
             case "succeeded":
-                self._end(job, ended, State.SUCCEEDED, result=event.result)
+                return State.SUCCEEDED, {"result": event.result}
             case _ if job.wish is Wish.CANCEL:
-                self._end(job, ended, State.CANCELLED)
-            case "failed" if job.failures >= job.function.retries:
-                self._end(job, ended, State.FAILED, failures=job.failures + 1, error=event.error)
+                return State.CANCELLED, {}
             case "failed":
-                self._store.move(
-                    job.id,
-                    job.state,
-                    rest,
-                    at=at,
-                    wall=wall,
-                    detail=f"failed: {detail}",
-                    attempt=ended,
-                    failures=job.failures + 1,
-                )
+                last = job.failures >= job.function.retries
+                failures = {"failures": job.failures + 1}
+                return (State.FAILED, {**failures, "error": event.error}) if last else (rest, {**failures})
             case "lost" if self._hopeless(job, ended):
-                self._end(
-                    job,
-                    ended,
-                    State.FAILED,
-                    error=f"its worker died {_MOST_LOST} times in a row without a step further",
-                )
-            case outcome:
-                detail = f"{outcome}: {detail}".rstrip(": ")
-                self._store.move(job.id, job.state, rest, at=at, wall=wall, detail=detail, attempt=ended)
-
-    def _end(self, job: Job, attempt: Attempt, after: State, **changes: object) -> None:
-        at, wall = self._clock.now(), self._clock.wall()
-        self._store.move(
-            job.id, job.state, after, at=at, wall=wall, detail="", attempt=attempt, ended_at=at, **changes
-        )
+                why = f"its worker died {_MOST_LOST} times in a row without a step further"
+                return State.FAILED, {"error": why}
+            case _:
+                return rest, {}
 
     def _hopeless(self, job: Job, ended: Attempt) -> bool:
         """Whether the newest attempts were all lost, and all began at the same step."""

@@ -1,7 +1,10 @@
 """Telling: those who follow a job hear where it is, what it has used and why it waits."""
 
+from collections.abc import Mapping
+
 from tidewatt.control.books import Books
 from tidewatt.control.observe import Observer
+from tidewatt.control.record import Recorder
 from tidewatt.control.spending import Spending
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, State
@@ -13,9 +16,17 @@ class Teller:
     """Publishes jobs that are at work, and others when something about them changed."""
 
     def __init__(
-        self, store: Store, feed: Feed, clock: Clock, observer: Observer, books: Books, spending: Spending
+        self,
+        store: Store,
+        recorder: Recorder,
+        feed: Feed,
+        clock: Clock,
+        observer: Observer,
+        books: Books,
+        spending: Spending,
     ) -> None:
         self._store = store
+        self._recorder = recorder
         self._feed = feed
         self._clock = clock
         self._observer = observer
@@ -23,24 +34,27 @@ class Teller:
         self._spending = spending
         self._told: dict[str, State] = {}
 
-    def tell(self, jobs: list[Job], plan: Plan | None, *, everything: bool) -> None:
-        """Publish jobs at work, those that ended since the last call, and on demand all that are open."""
+    def tell(self, jobs: list[Job], ended: Mapping[str, Job], plan: Plan | None, *, everything: bool) -> None:
+        """Publish jobs at work, those that ended since the last call, and on demand all that are open.
+
+        Of those that ended, the store is asked about whoever is not in ``ended``.
+        """
         if not self._feed.heard:
             self._told = {job.id: job.state for job in jobs}
             return
         for job_id in self._told.keys() - {job.id for job in jobs}:
-            ended = self._store.job(job_id)
-            if ended is not None:
-                self._feed.publish(self._update(ended, plan))
+            gone = ended.get(job_id) or self._store.job(job_id)
+            if gone is not None:
+                self._feed.publish(self._update(gone, plan))
         for job in jobs:
             if everything or job.state in ACTIVE or self._told.get(job.id) is not job.state:
                 self._feed.publish(self._update(job, plan))
         self._told = {job.id: job.state for job in jobs}
 
     def _update(self, job: Job, plan: Plan | None) -> Update:
-        attempts = self._store.attempts(job.id)
-        active = attempts[-1] if attempts and job.state in ACTIVE else None
-        zone = attempts[-1].zone if attempts else job.submission.home_zone
+        newest = self._recorder.newest(job)
+        active = newest if job.state in ACTIVE else None
+        zone = job.submission.home_zone if newest is None else newest.zone
         drawn = self._books.run(job.id)
         return Update(
             job_id=job.id,

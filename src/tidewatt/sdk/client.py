@@ -15,7 +15,8 @@ from tidewatt.control import unplanned
 from tidewatt.domain import world as worlds
 from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ENDED, State, Wish
+from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
+from tidewatt.domain.units import HOUR_S
 from tidewatt.domain.world import World, WorldRequest
 from tidewatt.errors import JobFailed, UsageError
 from tidewatt.ports import Grid, Store, Triggers, Update
@@ -61,6 +62,8 @@ class Client:
         self.store: Store = store
         self.triggers: Triggers = store.triggers
         self._close = store.close
+        self._known_hour: tuple[str, tuple[str, ...], float] | None = None
+        """That for which a grid is known to have data, and of which zones."""
         self._grids: tuple[str, Grid] | None = None
         self._processors = cgroup.processors()
 
@@ -154,8 +157,7 @@ class Client:
         clock, known, any_open = wiring.clock_of(None), self.store.world(), self.store.any_open()
         world = worlds.join(known, request) if any_open and known else worlds.make(request, clock.wall())
         grid = self._grid(world.carbon_file)
-        for zone in world.zones:
-            check_zone(grid, zone, worlds.now(world, clock.wall(), supervised=False))
+        self._check_zones(grid, world, worlds.now(world, clock.wall(), supervised=False))
         at = worlds.now(world, clock.wall(), supervised=any_open and supervision.supervised(self.home))
         payload = options.payload or versioned(
             describe(options.source, handle.body, spec.name), spec, kept.stamp(spec.secrets)
@@ -174,6 +176,14 @@ class Client:
         at_hand = self.store.jobs_at_hand(unplanned.AT_HAND)
         among = [each for each in at_hand if each.function.kind is not Kind.CALLS]
         return Draft(job, world, grid, among)
+
+    def _check_zones(self, grid: Grid, world: World, at: float) -> None:
+        """Refuse zones that a grid has no data for at an instant; it is asked once an hour."""
+        hour = (grid.name, world.zones, at // HOUR_S)
+        if hour != self._known_hour:
+            for zone in world.zones:
+                check_zone(grid, zone, at)
+            self._known_hour = hour
 
     def check(self, proposal: Proposal) -> None:
         """Refuse what cannot be done, and what there is no budget for.
@@ -273,7 +283,7 @@ class Client:
                 for update in caller.updates(max(1e-3, min(silence_s, until - wall()))):
                     if update is not None and update.job_id == job_id:
                         yield update
-                    if (update is None or update.job_id == job_id) and self._at_rest(job_id):
+                    if _may_rest(update, job_id) and self._at_rest(job_id):
                         return
                     if wall() >= until:
                         raise TimeoutError(f"job {job_id}: not ended after {timeout_s:g} s")
@@ -361,3 +371,8 @@ class Client:
         if kept.id != job.id:  # another state folder with the same store was first to use the key
             shutil.rmtree(folder)
         return kept
+
+
+def _may_rest(update: Update | None, job_id: str) -> bool:
+    """Whether what was heard, or that nothing was, leaves it open that a job has come to rest."""
+    return update is None or (update.job_id == job_id and update.state not in ACTIVE)

@@ -1,6 +1,7 @@
 """Transactions on SQLite and PostgreSQL, each begun the way its database needs."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from enum import Enum, auto
@@ -20,6 +21,7 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
+from tidewatt.adapters.stores.prepared import commit, drive
 from tidewatt.errors import StoreUnavailable, TidewattError, UsageError
 
 BUSY_TIMEOUT_S = 15
@@ -51,22 +53,28 @@ class _Mode(Enum):
     LOCKED = auto()
 
 
-_BEGIN: dict[str, dict[_Mode, tuple[str, ...]]] = {
-    # A writer takes its lock at once: a reader that becomes a writer may fail without waiting. The level
-    # of synchronisation cannot be changed inside a transaction; a later FULL one syncs all before it.
+_NORMAL = ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=NORMAL")
+_FULL = ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL")
+_BARE = ("PRAGMA foreign_keys=OFF", "PRAGMA synchronous=FULL")
+_BEGIN: dict[str, dict[_Mode, tuple[tuple[str, ...], str]]] = {
+    # Settings of a connection, and what begins a transaction. On SQLite a writer takes its lock at once: a
+    # reader that becomes a writer may fail without waiting. The level of synchronisation cannot be changed
+    # inside a transaction; a later FULL one syncs all before it.
     "sqlite": {
-        _Mode.READING: ("BEGIN",),
-        _Mode.WRITING: ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"),
-        _Mode.DURABLE: ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"),
-        _Mode.LOCKED: ("PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"),
+        _Mode.READING: ((), "BEGIN"),
+        _Mode.WRITING: (_NORMAL, "BEGIN IMMEDIATE"),
+        _Mode.DURABLE: (_FULL, "BEGIN IMMEDIATE"),
+        _Mode.LOCKED: (_BARE, "BEGIN IMMEDIATE"),
     },
     "postgresql": {
-        _Mode.READING: (),
-        _Mode.WRITING: ("SET LOCAL synchronous_commit TO OFF",),
-        _Mode.DURABLE: (),
-        _Mode.LOCKED: (f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})",),
+        _Mode.READING: ((), ""),
+        _Mode.WRITING: ((), "SET LOCAL synchronous_commit TO OFF"),
+        _Mode.DURABLE: ((), ""),
+        _Mode.LOCKED: ((), f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"),
     },
 }
+_SET = "tidewatt_settings"
+"""Under this, a connection knows the settings that it was given last."""
 
 
 class Database:
@@ -74,8 +82,13 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._idle: deque[Connection] = deque()
+        """Connections to a file that wait for their next use; the library's own pool takes longer."""
+        self._closed = False
         self._begin = _BEGIN[engine.dialect.name]
         self.name = engine.url.render_as_string(hide_password=True)
+        self.file = _file_of(engine)
+        """The file of an SQLite database that has one."""
 
     @classmethod
     def at(cls, url: str) -> "Database":
@@ -108,14 +121,6 @@ class Database:
             raise UsageError(
                 f"no Python package {error.name}", wanted, "install 'tidewatt[postgres]'"
             ) from error
-
-    @property
-    def file(self) -> Path | None:
-        """The file of an SQLite database that has one."""
-        name = self._engine.url.database
-        if self._engine.dialect.name != "sqlite" or name is None or name in {"", ":memory:"}:
-            return None
-        return Path(name)
 
     def insertion(self, table: Table, columns: Sequence[str], returning: str | None = None) -> str:
         """The statement that adds a row of values in this order, for the driver.
@@ -175,21 +180,51 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; on SQLite the last one to close takes the log files with it."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
         self._engine.dispose()
 
     @contextmanager
     def _transaction(self, mode: _Mode) -> Generator[Connection]:
         with self._connected() as connection:
-            for statement in self._begin[mode]:
-                connection.exec_driver_sql(statement)
+            settings, begin = self._begin[mode]
+            if settings and connection.info.get(_SET) != settings:
+                for setting in settings:
+                    drive(connection, setting)
+                connection.info[_SET] = settings
+            if begin:
+                drive(connection, begin)
             yield connection
-            connection.commit()
+            if connection.in_transaction():
+                connection.commit()
+            else:  # nothing in it went by way of the library
+                commit(connection)
+
+    @contextmanager
+    def _borrowed(self) -> Generator[Connection]:
+        """A connection, put aside for its next use unless something went wrong with it."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._engine.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if connection.in_transaction():
+            connection.rollback()
+        if self.file is None or self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
 
     @contextmanager
     def _connected(self) -> Generator[Connection]:
         """A connection; what its database cannot do is said in words, and all not committed is undone."""
         try:
-            with self._engine.connect() as connection:
+            with self._borrowed() as connection:
                 yield connection
         except (IntegrityError, ProgrammingError, DataError):
             raise
@@ -206,6 +241,13 @@ class Database:
                 "a database that can be read and written",
                 "see that it exists, is a store of Tidewatt, is not full and that you may write to it",
             ) from error
+
+
+def _file_of(engine: Engine) -> Path | None:
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or name is None or name in {"", ":memory:"}:
+        return None
+    return Path(name)
 
 
 def _passing(error: BaseException | None) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 from tidewatt.adapters.stores import rows, tables
 from tidewatt.adapters.stores.balances import PAGE, close_page
 from tidewatt.adapters.stores.database import Database
+from tidewatt.adapters.stores.prepared import drive, drive_all
 from tidewatt.adapters.stores.tables import allocations, readings
 from tidewatt.domain.ledger import Charge, LedgerEntry, check_sum
 
@@ -31,10 +32,10 @@ class Writer:
         shares: list[tuple[object, ...]] = []
         for reading, of_reading in charges:
             values = rows.reading_row(reading)
-            reading_id: int = connection.exec_driver_sql(self._add_reading, values).scalar_one()
+            reading_id: int = drive(connection, self._add_reading, values).fetchone()[0]
             shares += [rows.allocation_row(allocation, reading_id) for allocation in of_reading]
         if shares:
-            connection.exec_driver_sql(self._add_allocation, shares)
+            drive_all(connection, self._add_allocation, shares)
         self._unpaged += len(charges)
         if self._unpaged >= PAGE:
             close_page(connection)

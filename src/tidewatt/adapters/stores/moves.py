@@ -49,8 +49,8 @@ def transition(
     """
     jobs = tables.jobs
     statement = statements.transition(frozenset(values), fenced=last_token is not None)
-    place = {"job_id": job_id, "before": before, "state": after, "last_token": last_token}
-    row = connection.execute(statement, {**values, **place}).mappings().one_or_none()
+    place: dict[str, object] = {"job_id": job_id, "before": before, "state": after, "last_token": last_token}
+    row = statement.first(connection, **values, **place)
     if row is not None:
         return rows.job_of(row)
     actual = connection.execute(select(jobs.c.state, jobs.c.token).where(jobs.c.id == job_id)).one_or_none()
@@ -78,7 +78,9 @@ def queue(connection: Connection, submission: Submission) -> Job:
         "unplanned": submission.function.name if submission.unplanned else None,
         "priority": submission.function.priority,
     }
-    job = rows.job_of(connection.execute(statements.QUEUE, values).mappings().one())
+    row = statements.QUEUE.first(connection, **values)
+    assert row is not None  # noqa: S101 - what is added comes back, or the database raises
+    job = rows.job_of(row)
     at, wall = submission.submitted_at, submission.submitted_wall
     save_event(connection, job, None, at=at, wall=wall, detail="")
     return job
@@ -91,7 +93,7 @@ def save_event(
     event = Event(
         job_id=job.id, at=at, wall=wall, before=before, after=job.state, token=job.token, detail=detail
     )
-    connection.execute(statements.SAVE_EVENT, rows.event_values(event))
+    statements.SAVE_EVENT.run(connection, **rows.event_values(event))
 
 
 def save_attempt(connection: Connection, attempt: Attempt) -> None:
@@ -103,7 +105,7 @@ def save_attempt(connection: Connection, attempt: Attempt) -> None:
     """
     fence(connection, attempt.job_id, attempt.token)
     place = {"of_job": attempt.job_id, "of_token": attempt.token}
-    connection.execute(statements.SAVE_ATTEMPT, {**rows.attempt_values(attempt), **place})
+    statements.SAVE_ATTEMPT.run(connection, **rows.attempt_values(attempt), **place)
 
 
 def fence(connection: Connection, job_id: str, token: int) -> None:
@@ -113,12 +115,12 @@ def fence(connection: Connection, job_id: str, token: int) -> None:
         StaleToken: the job has another token.
         TidewattError: there is no such job.
     """
-    newest: int | None = connection.execute(statements.TOKEN, {"job_id": job_id}).scalar_one_or_none()
+    newest = statements.TOKEN.first(connection, job_id=job_id)
     if newest is None:
         raise unknown_job(job_id)
-    if newest != token:
+    if newest["token"] != token:
         raise StaleToken(
             f"a report of attempt {token} at job {job_id}",
-            f"one of attempt {newest}",
+            f"one of attempt {newest['token']}",
             "the attempt lost its lease; its worker should end",
         )

@@ -12,7 +12,15 @@ from tidewatt.domain.ledger import Account, Allocation, EnergyReading, LedgerEnt
 from tidewatt.domain.signal import Reading
 from tidewatt.ports import Checkpointed
 
+Row = RowMapping | dict[str, Any]
+"""A row of a table, by the names of its columns."""
+
 _SUBMISSION = tuple(f.name for f in fields(Submission))
+QUEUED = (
+    *_SUBMISSION,
+    *("state", "wish", "token", "failures", "steps_done", "steps_reached", "unplanned", "priority"),
+)
+"""Columns of a job that is submitted."""
 _JOB = tuple(f.name for f in fields(Job) if f.name != "submission")
 _ATTEMPT = tuple(f.name for f in fields(Attempt))
 _EVENT = tuple(f.name for f in fields(Event))
@@ -27,7 +35,7 @@ _CHECKPOINT = tuple(f.name for f in fields(Checkpointed))
 _SIGNAL = tuple(f.name for f in fields(Reading))
 
 
-def _pick(row: RowMapping, names: tuple[str, ...]) -> dict[str, Any]:
+def _pick(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: row[name] for name in names}
 
 
@@ -40,7 +48,7 @@ def submission_values(submission: Submission) -> dict[str, Any]:
     return _values(submission, _SUBMISSION)
 
 
-def job_of(row: RowMapping) -> Job:
+def job_of(row: Row) -> Job:
     """The job of a row."""
     return Job(submission=Submission(**_pick(row, _SUBMISSION)), **_pick(row, _JOB))
 
@@ -50,7 +58,7 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
     return _values(attempt, _ATTEMPT)
 
 
-def attempt_of(row: RowMapping) -> Attempt:
+def attempt_of(row: Row) -> Attempt:
     """The attempt of a row."""
     return Attempt(**_pick(row, _ATTEMPT))
 
@@ -65,7 +73,7 @@ def event_values(event: Event) -> dict[str, Any]:
     return _values(event, _EVENT)
 
 
-def event_of(row: RowMapping) -> Event:
+def event_of(row: Row) -> Event:
     """The move of a row."""
     return Event(**_pick(row, _EVENT))
 
@@ -82,13 +90,13 @@ def allocation_row(allocation: Allocation, reading_id: int) -> tuple[object, ...
     return (*of_share, *_OF_ALLOCATION(allocation))
 
 
-def ledger_entry_of(share: RowMapping, reading: EnergyReading) -> LedgerEntry:
+def ledger_entry_of(share: Row, reading: EnergyReading) -> LedgerEntry:
     """The ledger's entry of an allocation's row and the reading it is a share of."""
     account = Account(share["holder"], share["job_id"])
     return LedgerEntry(reading=reading, allocation=Allocation(account=account, **_pick(share, _ALLOCATION)))
 
 
-def energy_reading_of(row: RowMapping) -> EnergyReading:
+def energy_reading_of(row: Row) -> EnergyReading:
     """The meter's reading of a row."""
     return EnergyReading(tier=Tier(row["tier"]), **_pick(row, _READING))
 
@@ -98,6 +106,6 @@ def signal_values(grid: str, zone: str, reading: Reading) -> dict[str, Any]:
     return {**_values(reading, _SIGNAL), "grid": grid, "zone": zone, "quality": reading.quality.value}
 
 
-def signal_reading_of(row: RowMapping) -> Reading:
+def signal_reading_of(row: Row) -> Reading:
     """The grid's reading of a row."""
     return Reading(**_pick(row, _SIGNAL))

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from operator import attrgetter
-from typing import Any
 
-from sqlalchemy import Select, case, insert, or_, select, update
+from sqlalchemy import case, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tidewatt.adapters.stores import balances, ledger, rows, statements, tables
@@ -20,8 +19,9 @@ from tidewatt.adapters.stores.moves import (
     transition,
     unknown_job,
 )
+from tidewatt.adapters.stores.prepared import Prepared
 from tidewatt.adapters.stores.triggers import SqlTriggers, note_success
-from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING, KEEP_WORLD
+from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
 from tidewatt.domain.ledger import Allocation, Balance, Charge, EnergyReading, Holder, LedgerEntry
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
@@ -75,13 +75,13 @@ class SqlStore:
     def world(self) -> World | None:
         """The world of this state, or None before the first job."""
         with self._database.reading() as connection:
-            found: World | None = connection.execute(statements.WORLD).scalar_one_or_none()
-            return found
+            found = statements.WORLD.first(connection)
+            return None if found is None else found["world"]
 
     def save_world(self, world: World) -> None:
         """Replace the world."""
         with self._database.writing(durable=False) as connection:
-            connection.execute(KEEP_WORLD, {"world": world})
+            statements.KEEP_WORLD.run(connection, world=world)
 
     def submit(self, submission: Submission) -> Job:
         """Make a submission durable before returning; doing so again is the same as doing so once.
@@ -107,16 +107,16 @@ class SqlStore:
 
     def job(self, job_id: str) -> Job | None:
         """One job by its identifier, or None."""
-        return self._one(statements.JOB, {"job_id": job_id})
+        return self._one(statements.JOB, job_id=job_id)
 
     def job_named(self, idempotency_key: str) -> Job | None:
         """The job that was submitted with this key, or None."""
-        return self._one(statements.JOB_NAMED, {"key": idempotency_key})
+        return self._one(statements.JOB_NAMED, key=idempotency_key)
 
-    def _one(self, statement: Select[Any], values: dict[str, str]) -> Job | None:
+    def _one(self, statement: Prepared, **values: str) -> Job | None:
         with self._database.reading() as connection:
-            row = connection.execute(statement, values).mappings().one_or_none()
-            return None if row is None else rows.job_of(row)
+            row = statement.first(connection, **values)
+        return None if row is None else rows.job_of(row)
 
     def jobs(self, *, open_only: bool = False) -> list[Job]:
         """All jobs, or those that have not ended, in order of submission."""
@@ -131,19 +131,21 @@ class SqlStore:
 
         Of the unplanned, higher priority comes first, and those of the functions ``passed_over`` never.
         """
-        first = statements.first_unplanned(passed_over)
+        found: list[rows.Row] = []
         with self._database.reading() as connection:
-            found = [
-                rows.job_of(row)
-                for statement in (statements.OTHERS, first, statements.UNWANTED)
-                for row in connection.execute(statement, {"most": most}).mappings()
-            ]
-        return sorted(found, key=attrgetter("seq"))
+            found += statements.OTHERS.all(connection)
+            found += statements.UNWANTED.all(connection, most=most)
+            if passed_over:
+                first = statements.first_unplanned(passed_over)
+                found += connection.execute(first, {"most": most}).mappings()
+            else:
+                found += statements.FIRST_UNPLANNED.all(connection, most=most)
+        return sorted(map(rows.job_of, found), key=attrgetter("seq"))
 
     def any_open(self) -> bool:
         """Whether any job has not ended."""
         with self._database.reading() as connection:
-            return connection.execute(statements.ANY_OPEN).first() is not None
+            return statements.ANY_OPEN.first(connection) is not None
 
     def counts(self) -> Counter[State]:
         """How many jobs are in each state that any is in."""
@@ -241,7 +243,7 @@ class SqlStore:
                 {"token": attempt.token},
                 last_token=attempt.token - 1,
             )
-            connection.execute(statements.BEGIN_ATTEMPT, rows.attempt_values(attempt))
+            statements.BEGIN_ATTEMPT.run(connection, **rows.attempt_values(attempt))
             save_event(
                 connection,
                 job,
@@ -265,8 +267,7 @@ class SqlStore:
     def attempts(self, job_id: str) -> list[Attempt]:
         """All attempts at a job, oldest first."""
         with self._database.reading() as connection:
-            found = connection.execute(statements.ATTEMPTS, {"job_id": job_id})
-            return [rows.attempt_of(row) for row in found.mappings()]
+            return [rows.attempt_of(row) for row in statements.ATTEMPTS.all(connection, job_id=job_id)]
 
     def record_progress(self, progress: Progressed, *, at: float, wall: float, workers: int) -> None:
         """Save a report; what it leaves out, a total or a loss, stays as it was reported last.

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
-from tidewatt.adapters.stores import tables
+from tidewatt.adapters.stores import rows, statements, tables
 from tidewatt.adapters.stores.database import Database
 from tidewatt.adapters.stores.moves import queue
 from tidewatt.adapters.stores.upserts import CLAIM_OCCASION, NOTE_OCCASION
@@ -88,10 +88,8 @@ class SqlTriggers:
 
     def waiting(self) -> list[Occasion]:
         """Occasions that have neither a job nor a refusal, oldest first."""
-        kept = tables.occasions
-        statement = select(kept).where(kept.c.job_id.is_(None), kept.c.refused == "").order_by(kept.c.seq)
         with self._database.reading() as connection:
-            return [_fired_of(row).occasion for row in connection.execute(statement).mappings()]
+            return [_fired_of(row).occasion for row in statements.WAITING.all(connection)]
 
     def origin_of(self, job_id: str) -> Occasion | None:
         """What a job was submitted for; None if somebody submitted it."""
@@ -128,12 +126,11 @@ def note_success(connection: Connection, job: Job, wall: float) -> None:
     """
     if job.submission.world.replayed or job.result is None:
         return
-    table = tables.triggers
-    followers = connection.execute(select(table.c.name, table.c.cause).where(table.c.kind == "after"))
-    for name, cause in followers.all():
-        if msgspec.json.decode(cause, type=After).follows(job.function.name, job.submission.payload.origin):
-            noted = after_job(name, job.id)
-            values = {"trigger": name, "key": noted.key, "said": noted.said, "wall": wall}
+    for row in statements.FOLLOWERS.all(connection):
+        after = msgspec.json.decode(row["cause"], type=After)
+        if after.follows(job.function.name, job.submission.payload.origin):
+            noted = after_job(row["name"], job.id)
+            values = {"trigger": row["name"], "key": noted.key, "said": noted.said, "wall": wall}
             connection.execute(NOTE_OCCASION, values)
 
 
@@ -158,6 +155,6 @@ def _trigger_of(row: RowMapping) -> Trigger:
     return Trigger(cause=cause, **{name: row[name] for name in _PLAIN})
 
 
-def _fired_of(row: RowMapping) -> Fired:
+def _fired_of(row: rows.Row) -> Fired:
     occasion = Occasion(trigger=row["trigger_name"], key=row["key"], said=row["said"])
     return Fired(occasion=occasion, wall=row["wall"], job_id=row["job_id"], refused=row["refused"])
