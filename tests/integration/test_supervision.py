@@ -220,6 +220,44 @@ def test_a_training_whose_worker_stands_still_is_ended_and_goes_on_from_its_chec
     assert not psutil.pid_exists(pid)
 
 
+STILL = """
+import os, signal
+from pathlib import Path
+
+def stop_once():
+    mark = Path({mark!r})
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+@tw.{decorator}
+def job({run}):
+    stop_once()
+    return 7
+"""
+
+
+@pytest.mark.parametrize(
+    ("decorator", "run", "outcome"),
+    [("function(retries=1)", "", "failed"), ('training(deadline="1 h", length="1 s")', "run", "lost")],
+)
+def test_what_stands_still_before_any_step_is_ended_and_tried_again(
+    client: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    decorator: str,
+    run: str,
+    outcome: str,
+) -> None:
+    monkeypatch.setenv("TIDEWATT_STUCK_S", "0.2")
+    code = STILL.format(mark=str(tmp_path / "stopped"), decorator=decorator, run=run)
+    job = submit(client, code)
+    assert client.result(job) == 7
+    first, second = client.store.attempts(job)
+    assert (first.outcome, second.outcome) == (outcome, "succeeded")
+    assert "stuck: no step and no work" in " ".join(event.detail for event in client.store.events(job))
+
+
 def test_a_replay_hears_of_a_job_that_ends_however_fast_its_hours_go_by(client: Client) -> None:
     lingering = LEARN.replace('    return "learned"', '    import time; time.sleep(1)\n    return "learned"')
     start_at = 1_654_081_200.0  # 2022-06-01T11:00Z

@@ -28,6 +28,7 @@ from tidewatt.domain.signal import Series
 from tidewatt.domain.site import Site
 from tidewatt.domain.units import HOUR_S, format_duration
 from tidewatt.domain.world import World
+from tidewatt.policy import stuck
 from tidewatt.policy.names import Policy
 from tidewatt.policy.room import windows
 from tidewatt.ports import (
@@ -343,9 +344,17 @@ class Loop:
         if self._parts.meter is not None:
             zones = {site.zone for site in self._sites()}
             intensities = {zone: self._observer.intensity(zone) for zone in zones}
-            trainings = {job.id for job in self._open if job.function.kind is Kind.TRAINING}
-            self._metering.sample(intensities, trainings, save=save)
+            self._metering.sample(intensities, self._steps(), save=save)
         self._sample_at = self._clock.wall() + self._parts.sample_every_s
+
+    def _steps(self) -> dict[tuple[str, int], int]:
+        """The last step of each attempt that could be stuck, below zero before the first."""
+        looked_after = {Kind.TRAINING, Kind.FUNCTION}
+        at_work = [job for job in self._open if job.state in ACTIVE and job.function.kind in looked_after]
+        newest = map(self._recorder.newest, at_work)
+        return {
+            (a.job_id, a.token): -1 if a.last_step is None else a.last_step for a in newest if a is not None
+        }
 
     def _outlived(self) -> bool:
         """Whether the world was replaced by another, which happens only while no job is open."""
@@ -361,13 +370,20 @@ class Loop:
             self._store.save_world(replace(world, reached_at=now, reached_wall=wall))
 
     def _end_if_stuck(self, job: Job) -> None:
-        """End an attempt at a training that does nothing any more; it goes on from its last checkpoint."""
+        """End an attempt that does nothing any more.
+
+        A training goes on from its last checkpoint; a function has failed, as if its time were out.
+        """
         attempt = (job.id, job.token)
-        if attempt in self._stuck or job.function.kind is not Kind.TRAINING:
-            return
         still_s = self._metering.still_s(*attempt)
-        if still_s >= self._parts.stuck_after_s:
+        if not still_s or attempt in self._stuck:
+            return
+        newest, after_s = self._recorder.newest(job), self._parts.stuck_after_s
+        stepped = newest is not None and newest.last_step is not None
+        patience_s = stuck.patience_s(job.function, stepped=stepped, stuck_after_s=after_s)
+        if patience_s is not None and still_s >= patience_s:
             self._stuck.add(attempt)
             said = f"stuck: no step and no work for {format_duration(still_s)}, so its workers are ended"
             self._store.note(job.id, at=self._clock.now(), wall=self._clock.wall(), detail=said)
-            self._engine.kill(job.id)
+            waited = f"TimeoutError: no work for {format_duration(still_s)}; timeout= lets a function wait"
+            self._engine.kill(job.id, waited if job.function.kind is Kind.FUNCTION else "")

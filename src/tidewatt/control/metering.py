@@ -26,6 +26,7 @@ from tidewatt.ports import (
 
 SAVE_EVERY_S = 10.0
 """Real seconds of readings that may wait to be saved together, and be lost if the supervisor is killed."""
+NO_STEPS: Mapping[tuple[str, int], int] = {}
 _JUMP_S = 5.0
 """Clocks that are kept in time are moved by less."""
 
@@ -84,18 +85,22 @@ class Metering:
         return pulse.still_s if pulse else 0.0
 
     def sample(
-        self, intensities: dict[str, float | None], trainings: Collection[str] = (), *, save: bool = True
+        self,
+        intensities: dict[str, float | None],
+        steps: Mapping[tuple[str, int], int] = NO_STEPS,
+        *,
+        save: bool = True,
     ) -> None:
         """Charge the interval since the last call.
 
         Args:
             intensities: present intensity by zone, for the running totals; receipts price exactly.
-            trainings: jobs that step, so that one which does not any more is seen.
+            steps: by job and token the attempts whose pulse is to be felt, with the last step of each.
             save: whether all that was charged is to be saved now; otherwise a few seconds of it may wait,
                 since a transaction costs more than what is written in it.
         """
         usage = self._engine.usage()
-        self._feel([used for used in usage.attempts if used.job_id in trainings])
+        self._feel(usage.attempts, steps)
         reading = self._read(usage)
         if reading is not None:
             self._unsaved_s += reading.wall_s
@@ -160,17 +165,14 @@ class Metering:
                     at, wall = self._clock.now(), self._clock.wall()
                     self._store.note(attempt.job_id, at=at, wall=wall, detail=words)
 
-    def _feel(self, trainings: Sequence[WorkerUsage]) -> None:
-        """Look after every attempt that has made its first step; before it, loading may take any time."""
-        pulses: dict[tuple[str, int], Pulse] = {}
-        for used in trainings:
-            attempts = self._store.attempts(used.job_id)
-            if not attempts or attempts[-1].token != used.token or attempts[-1].last_step is None:
-                continue
-            key = (used.job_id, used.token)
-            step, cpu_s = attempts[-1].last_step, sum(used.cpu_s.values())
-            pulses[key] = feel(self._pulses.get(key), self._clock.wall(), step, cpu_s)
-        self._pulses = pulses
+    def _feel(self, attempts: Sequence[WorkerUsage], steps: Mapping[tuple[str, int], int]) -> None:
+        """See which attempts make steps or do work."""
+        wall = self._clock.wall()
+        self._pulses = {
+            key: feel(self._pulses.get(key), wall, steps[key], sum(used.cpu_s.values()))
+            for used in attempts
+            if (key := (used.job_id, used.token)) in steps
+        }
 
     def _usages(
         self, usage: EngineUsage, reading: EnergyReading, working: Collection[tuple[str, int]]

@@ -40,8 +40,9 @@ class SqlStore:
     """Durable state in one database; open it with ``SqlStore.open`` and close it after use.
 
     Every method is one transaction. Submissions, wishes, moves and checkpoints have reached the disk when
-    it returns; of progress, energy, signals and plans a power cut may lose the last moments. All methods
-    raise TidewattError when the database cannot be read or written.
+    it returns; of progress, energy, signals and plans a power cut may lose the last moments, and so it may
+    of a move to running: whether it starts or runs, it takes the attempt along. All methods raise
+    TidewattError when the database cannot be read or written.
     """
 
     def __init__(self, database: Database) -> None:
@@ -212,7 +213,7 @@ class SqlStore:
             raise TypeError(f"move() sets {', '.join(sorted(CHANGEABLE))}, not {', '.join(sorted(unknown))}")
         if after in ENDED:
             changes = {"ended_at": at, **changes}
-        with self._database.writing(durable=True) as connection:
+        with self._database.writing(durable=after is not State.RUNNING) as connection:
             if attempt is not None:
                 save_attempt(connection, attempt)
             job = transition(connection, job_id, before, after, changes)
