@@ -111,6 +111,7 @@ class LocalEngine:
         if self._hall is not None and order.payload.version:
             warm = self._hall.employ(order)
             team.workers.append(teams.Rank(warm.channel, self._times, warm=warm, since_s=warm.look()))
+            self._settle(team)  # its processes are known before the worker has a word to say
             self._watch_nurseries()
             return
         for rank in range(order.workers):
