@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import psutil
 import pytest
@@ -53,6 +54,25 @@ def test_zero_is_zero_after_calls_too(calling: Client, processes_of: ProcessesOf
     assert processes_of(calling) == []
     assert [path.name for path in calling.home.path.iterdir() if path.is_socket()] == []
     assert spin.remote(10) == spin.local(10)
+
+
+def test_a_caller_that_left_before_its_worker_came_gets_no_other(
+    calling: Client, processes_of: ProcessesOf
+) -> None:
+    @tw.function(timeout="0.2 s")
+    def wait() -> None:
+        Event().wait()
+
+    assert spin.remote(10) == spin.local(10)
+    (zygote,) = [
+        p for p in processes_of(calling) if "tidewatt.runtime.zygote" in p.cmdline() and p.children()
+    ]
+    zygote.suspend()  # a worker is asked for, and does not come
+    with pytest.raises(TimeoutError):
+        wait.remote()
+    zygote.kill()  # and will never come
+    psutil.wait_procs(processes_of(calling), timeout=SOON)
+    assert processes_of(calling) == []
 
 
 def test_the_energy_of_calls_belongs_to_a_job_that_stands_for_them(

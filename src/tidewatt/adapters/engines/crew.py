@@ -39,6 +39,8 @@ class Line:
     sock: socket.socket
     dial: Dial
     nested: bool
+    gone: bool = False
+    """It has hung up."""
 
 
 @dataclass(slots=True, eq=False)

@@ -110,10 +110,10 @@ class Hall:
             self._ended(worker, message)
         elif not message.why:
             worker.pid, worker.started = message.pid, message.started
+            if worker.leaving and worker.at_work:  # its caller left; rather before it has begun
+                kill_group(message.pid)
             self._times.watch(message.pid)
             self._tell_processes(worker.crew)
-            if worker.leaving and worker.at_work:
-                kill_group(message.pid)
 
     def rooms(self) -> set[Room]:
         """Where any of its workers live."""
@@ -327,6 +327,7 @@ class Hall:
     def _hung_up(self, line: Line) -> None:
         """A caller is gone: nobody waits for the call that is being made for it."""
         self._ears.ignore(line.sock.fileno())
+        line.gone = True
         for crew in self._crews.values():
             if line in crew.waiting:
                 crew.waiting.remove(line)
@@ -364,7 +365,9 @@ class Hall:
         worker.channel.close()
         last = frames.Kind.EXCESS if news.excess else frames.Kind.FATE
         self._hang_up(worker.line, last, news.excess or how_ended(news.code))
-        if worker.coming is not None:
+        if worker.coming is not None and worker.coming.gone:
+            self._drop(worker.coming)
+        elif worker.coming is not None:
             crew.waiting.appendleft(worker.coming)
         self._staff(crew)
         if not crew.workers:
