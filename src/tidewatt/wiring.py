@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
 _STUCK_S = 300.0
+_ANSWER_S = 60.0
 
 
 def open_store(home: Home) -> SqlStore:
@@ -247,6 +248,7 @@ def _supervise_once(home: Home, ready: int, linger_s: float, follow_up: Callable
         place=place,
         environments=environments,
         prepared=prepared,
+        answer_s=float(os.environ.get("TIDEWATT_ANSWER_S", _ANSWER_S)),
         trim=lambda logs: trim([*logs, home.log], log_bytes),
     )
     engine.listen(bell.fileno(), bell.visit)

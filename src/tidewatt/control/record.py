@@ -7,10 +7,8 @@ from tidewatt.domain.job import Attempt, Job, Submission
 from tidewatt.domain.lifecycle import ACTIVE, State, Wish
 from tidewatt.domain.world import REAL, World
 from tidewatt.errors import StaleToken
+from tidewatt.policy.hopeless import hopeless
 from tidewatt.ports import Checkpointed, Clock, EngineEvent, Exited, Opened, Progressed, Started, Store
-
-_MOST_LOST = 10
-"""Attempts in a row that may die without a step further before the job is given up."""
 
 
 class Recorder:
@@ -147,13 +145,8 @@ class Recorder:
                     attempt=ended,
                     failures=job.failures + 1,
                 )
-            case "lost" if self._hopeless(job, ended):
-                self._end(
-                    job,
-                    ended,
-                    State.FAILED,
-                    error=f"its worker died {_MOST_LOST} times in a row without a step further",
-                )
+            case "lost" | "stranded" if why := hopeless([*self._store.attempts(job.id)[:-1], ended]):
+                self._end(job, ended, State.FAILED, error=why)
             case outcome:
                 detail = f"{outcome}: {detail}".rstrip(": ")
                 self._store.move(job.id, job.state, rest, at=at, wall=wall, detail=detail, attempt=ended)
@@ -162,13 +155,4 @@ class Recorder:
         at, wall = self._clock.now(), self._clock.wall()
         self._store.move(
             job.id, job.state, after, at=at, wall=wall, detail="", attempt=attempt, ended_at=at, **changes
-        )
-
-    def _hopeless(self, job: Job, ended: Attempt) -> bool:
-        """Whether the newest attempts were all lost, and all began at the same step."""
-        newest = [*self._store.attempts(job.id)[-_MOST_LOST:-1], ended]
-        return (
-            len(newest) == _MOST_LOST
-            and all(a.outcome == "lost" for a in newest)
-            and len({a.first_step for a in newest}) == 1
         )
