@@ -159,8 +159,8 @@ class Checkpointed:
 class Exited:
     """All workers of an attempt are gone.
 
-    ``outcome`` is one of succeeded, suspended, failed (the function raised), lost (a worker died) and stranded
-    (its zygote or its supervisor ended); ``error`` says more of the last ones where there is more to say.
+    ``outcome`` is one of succeeded, suspended, failed (the function raised), lost (a worker died) and
+    stranded (its zygote or its supervisor ended).
     """
 
     job_id: str

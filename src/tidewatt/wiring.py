@@ -248,7 +248,6 @@ def _supervise_once(home: Home, ready: int, linger_s: float, follow_up: Callable
         place=place,
         environments=environments,
         prepared=prepared,
-        answer_s=float(os.environ.get("TIDEWATT_ANSWER_S", _ANSWER_S)),
         trim=lambda logs: trim([*logs, home.log], log_bytes),
     )
     engine.listen(bell.fileno(), bell.visit)
@@ -318,6 +317,7 @@ def _place(home: Home, store: Store, linger_s: float) -> "Place":
         processors=cgroup.processors(),
         warm_s=linger_s,
         wall=RealClock().wall,
+        answer_s=float(os.environ.get("TIDEWATT_ANSWER_S", _ANSWER_S)),
     )
 
 

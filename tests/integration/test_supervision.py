@@ -12,7 +12,7 @@ import pytest
 import tidewatt as tw
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.domain.function import WorkerRange
-from tidewatt.domain.lifecycle import ACTIVE, State
+from tidewatt.domain.lifecycle import State
 from tidewatt.errors import JobFailed
 from tidewatt.policy.hopeless import MOST_LOST
 from tidewatt.ports import Exited, Order

@@ -52,7 +52,6 @@ def test_a_job_that_takes_its_supervisor_along_is_not_tried_for_ever() -> None:
     assert hopeless(attempts(*often[:50], ("suspended", 0), *often[:99])) == ""
 
 
-
 def test_a_training_that_comes_further_between_reboots_goes_on() -> None:
     further = [("stranded", 10 * (n // 3)) for n in range(3 * MOST_BROKEN)]
     assert hopeless(attempts(*further)) == ""

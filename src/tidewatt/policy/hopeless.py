@@ -7,7 +7,7 @@ from tidewatt.domain.job import LOST, STRANDED, Attempt
 MOST_LOST = 10
 """Attempts in a row whose worker may die without a step further before the job is given up."""
 MOST_BROKEN = 100
-"""The same where zygotes and supervisors died too: mostly the machine's doing, unless the job has them die."""
+"""The same where zygotes and supervisors died too: the machine's doing, unless the job has them die."""
 
 
 def hopeless(attempts: Sequence[Attempt]) -> str:
@@ -34,7 +34,6 @@ def hopeless(attempts: Sequence[Attempt]) -> str:
         # some may have ended before they could tell where they began
         and len({attempt.first_step for attempt in newest} - {None}) <= 1
     ):
-        return (
-            f"its worker, its zygote or its supervisor died {MOST_BROKEN} times in a row without a step further"
-        )
+        who = "its worker, its zygote or its supervisor"
+        return f"{who} died {MOST_BROKEN} times in a row without a step further"
     return ""

@@ -58,14 +58,13 @@ class LocalEngine:
         *,
         home: Home | None = None,
         warm_s: float = 60.0,
-        answer_s: float = 60.0,
         keeps: Callable[[float], bool] = lambda _seconds: False,
         place: Place | None = None,
         environments: "Callable[[], Environments] | None" = None,
         prepared: bool = False,
         trim: Callable[[Sequence[Path]], None] = lambda _logs: None,
     ) -> None:
-        wall = place.wall if place is not None else lambda: 0.0
+        wall, answer_s = (place.wall, place.answer_s) if place is not None else (lambda: 0.0, 0.0)
         groups = limiting() or Groups.below_own()
         told = shared(trainer, home, groups.limits if groups is not None else "")
         self._nurseries = Nurseries(told, environments, wall, answer_s)

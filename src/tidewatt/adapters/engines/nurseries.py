@@ -75,7 +75,7 @@ class Nurseries:
 
     def ended_as_silent(self, nursery: Nursery) -> bool:
         """Look at a zygote that was asked for a worker, and end it if it has not answered for too long."""
-        if not nursery.asked or nursery.silent_s(self._wall()) < self._answer_s:
+        if not nursery.asked or nursery.silent_s(self._wall()) <= self._answer_s:
             return False
         nursery.end(f"its zygote had no answer for {format_duration(self._answer_s)} and was ended")
         sys.stderr.write(f"tidewatt: {nursery.fate}\n")
