@@ -121,7 +121,7 @@ def test_a_zygote_that_is_stopped_is_ended_and_its_job_begun_with_another(
     client: Client, processes_of: ProcessesOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIDEWATT_LINGER_S", "60")
-    monkeypatch.setenv("TIDEWATT_ANSWER_S", "1")
+    monkeypatch.setenv("TIDEWATT_ANSWER_S", "3")
     assert client.result(submit(client, "@tw.function()\ndef one():\n    return 1\n")) == 1
     supervisor, *_ = found = processes_of(client)
     zygote = zygote_of(found)
@@ -130,7 +130,7 @@ def test_a_zygote_that_is_stopped_is_ended_and_its_job_begun_with_another(
     assert client.result(job) == 2
     assert [a.outcome for a in client.store.attempts(job)] == ["stranded", "succeeded"]
     details = [event.detail for event in client.store.events(job)]
-    assert "stranded: its zygote had no answer for 1 s and was ended" in details
+    assert "stranded: its zygote had no answer for 3 s and was ended" in details
     assert not zygote.is_running()
     supervisor.kill()
 
@@ -140,7 +140,7 @@ def test_a_direct_call_gets_a_worker_though_the_zygote_is_stopped(
 ) -> None:
     monkeypatch.setenv("TIDEWATT_HOME", str(client.home.path))
     monkeypatch.setenv("TIDEWATT_LINGER_S", "60")
-    monkeypatch.setenv("TIDEWATT_ANSWER_S", "1")
+    monkeypatch.setenv("TIDEWATT_ANSWER_S", "3")
     assert client.result(submit(client, "@tw.function()\ndef one():\n    return 1\n")) == 1
     supervisor, *_ = found = processes_of(client)
     zygote = zygote_of(found)
