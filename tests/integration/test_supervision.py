@@ -133,6 +133,7 @@ def test_a_zygote_that_is_stopped_is_ended_and_its_job_begun_with_another(
     assert "stranded: its zygote had no answer for 3 s and was ended" in details
     assert not zygote.is_running()
     supervisor.kill()
+    supervisor.wait(PATIENCE_S)
 
 
 def test_a_direct_call_gets_a_worker_though_the_zygote_is_stopped(
