@@ -159,7 +159,8 @@ class Checkpointed:
 class Exited:
     """All workers of an attempt are gone.
 
-    ``outcome`` is one of succeeded, suspended, failed (the function raised) and lost (a worker died).
+    ``outcome`` is one of succeeded, suspended, failed (the function raised), lost (a worker died) and
+    stranded (its zygote or its supervisor ended).
     """
 
     job_id: str

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
 _STUCK_S = 300.0
+_ANSWER_S = 60.0
 
 
 def open_store(home: Home) -> SqlStore:
@@ -316,6 +317,7 @@ def _place(home: Home, store: Store, linger_s: float) -> "Place":
         processors=cgroup.processors(),
         warm_s=linger_s,
         wall=RealClock().wall,
+        answer_s=float(os.environ.get("TIDEWATT_ANSWER_S", _ANSWER_S)),
     )
 
 

@@ -213,6 +213,6 @@ def test_a_command_whose_supervisor_is_killed_is_begun_anew_and_never_runs_twice
     until(begun_anew)
     assert len(working(shell)) == 1
     outcomes = [attempt["outcome"] for attempt in shell.json("show", job)["attempts"]]
-    assert outcomes == ["lost", None]
+    assert outcomes == ["stranded", None]
     assert not before.is_running() or before.status() == psutil.STATUS_ZOMBIE
     shell.run("cancel", job)

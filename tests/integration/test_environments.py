@@ -116,7 +116,7 @@ def test_a_zygote_that_is_killed_takes_only_its_own_workers_along(home: Client, 
     (tmp_path / "go").touch()
     assert [call.result("60 s")[0] for call in (first, second)] == ["1.0", "2.0"]
     tries = {call.id: [a.outcome for a in home.store.attempts(call.id)] for call in (first, second)}
-    assert tries == {first.id: ["lost", "succeeded"], second.id: ["succeeded"]}
+    assert tries == {first.id: ["stranded", "succeeded"], second.id: ["succeeded"]}
 
 
 @pytest.mark.usefixtures("wheels")

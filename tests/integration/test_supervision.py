@@ -9,10 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+import tidewatt as tw
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.domain.function import WorkerRange
 from tidewatt.domain.lifecycle import State
 from tidewatt.errors import JobFailed
+from tidewatt.policy.hopeless import MOST_LOST
 from tidewatt.ports import Exited, Order
 from tidewatt.runtime import payload
 from tidewatt.sdk.client import Client, Options
@@ -33,6 +35,11 @@ def learn(run):
     return "learned"
 """
 """A training of 3,840 short steps that saves nothing unless it is asked to leave."""
+
+
+@tw.function()
+def half(number: int) -> int:
+    return number // 2
 
 
 def submit(
@@ -103,7 +110,83 @@ def test_an_import_that_starts_threads_spoils_no_fork(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     job = submit(client, "import noisy_import\n@tw.function()\ndef fine():\n    return 'fine'\n")
     assert client.result(job) == "fine"
-    assert [a.outcome for a in client.store.attempts(job)] == ["lost", "succeeded"]
+    assert [a.outcome for a in client.store.attempts(job)] == ["stranded", "succeeded"]
+
+
+def zygote_of(processes: list[psutil.Process]) -> psutil.Process:
+    return next(p for p in processes if "tidewatt.runtime.zygote" in p.cmdline())
+
+
+def test_a_zygote_that_is_stopped_is_ended_and_its_job_begun_with_another(
+    client: Client, processes_of: ProcessesOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEWATT_LINGER_S", "60")
+    monkeypatch.setenv("TIDEWATT_ANSWER_S", "3")
+    assert client.result(submit(client, "@tw.function()\ndef one():\n    return 1\n")) == 1
+    supervisor, *_ = found = processes_of(client)
+    zygote = zygote_of(found)
+    zygote.suspend()
+    job = submit(client, "@tw.function()\ndef two():\n    return 2\n")
+    assert client.result(job) == 2
+    assert [a.outcome for a in client.store.attempts(job)] == ["stranded", "succeeded"]
+    details = [event.detail for event in client.store.events(job)]
+    assert "stranded: its zygote had no answer for 3 s and was ended" in details
+    assert not zygote.is_running()
+    supervisor.kill()
+    supervisor.wait(PATIENCE_S)
+
+
+def test_a_direct_call_gets_a_worker_though_the_zygote_is_stopped(
+    client: Client, processes_of: ProcessesOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEWATT_HOME", str(client.home.path))
+    monkeypatch.setenv("TIDEWATT_LINGER_S", "60")
+    monkeypatch.setenv("TIDEWATT_ANSWER_S", "3")
+    assert client.result(submit(client, "@tw.function()\ndef one():\n    return 1\n")) == 1
+    supervisor, *_ = found = processes_of(client)
+    zygote = zygote_of(found)
+    zygote.suspend()
+    assert half.remote(8) == 4
+    assert not zygote.is_running()
+    supervisor.kill()
+    supervisor.wait(PATIENCE_S)
+    monkeypatch.setenv("TIDEWATT_LINGER_S", "0.2")
+    client.wake()
+
+
+def test_the_machine_may_go_down_more_often_than_a_job_may_lose_its_worker(
+    client: Client, tmp_path: Path, processes_of: ProcessesOf
+) -> None:
+    source = """
+import time
+from pathlib import Path
+@tw.function()
+def wait(enough):
+    while not Path(enough).exists():
+        time.sleep(0.01)
+    return "done"
+"""
+    enough = tmp_path / "enough"
+    job = submit(client, source, enough=str(enough))
+    for count in range(1, MOST_LOST + 2):
+        for _ in client.follow(job):  # which starts a supervisor in place of one that is gone
+            if len(client.store.attempts(job)) == count:
+                break
+        supervisor, *_ = processes_of(client)
+        supervisor.kill()
+    enough.touch()
+    assert client.result(job) == "done"
+    outcomes = [attempt.outcome for attempt in client.store.attempts(job)]
+    assert outcomes == ["stranded"] * (MOST_LOST + 1) + ["succeeded"]
+    details = [event.detail for event in client.store.events(job)]
+    assert details.count("stranded: its supervisor ended") == MOST_LOST + 1
+
+
+def test_a_job_that_ends_its_own_worker_each_time_is_given_up(client: Client) -> None:
+    job = submit(client, "import os\n@tw.function()\ndef leave():\n    os._exit(3)\n")
+    with pytest.raises(JobFailed, match="its worker died 10 times in a row without a step further"):
+        client.result(job)
+    assert [attempt.outcome for attempt in client.store.attempts(job)] == ["lost"] * MOST_LOST
 
 
 def test_a_held_job_rests_until_it_is_resumed(client: Client) -> None:
@@ -153,7 +236,7 @@ def test_what_a_worker_saved_when_its_supervisor_was_killed_is_not_done_again(
     psutil.wait_procs(below, timeout=PATIENCE_S)
     assert client.result(job) == "learned"
     first, second = client.store.attempts(job)
-    assert first.outcome == "lost"
+    assert first.outcome == "stranded"
     assert first.last_step is not None
     assert second.first_step is not None
     assert second.first_step > first.last_step

@@ -56,6 +56,15 @@ Label = Annotated[
         show_default="the function's own",
     ),
 ]
+Secret = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="NAME",
+        help="A secret that a command finds in its environment; `tidewatt secrets` lists them. Repeatable.",
+        show_default="none",
+    ),
+]
 Deadline = Annotated[
     str | None,
     typer.Option(

@@ -28,6 +28,7 @@ class Wanted:
     length: str | None = None
     zones: list[str] = field(default_factory=list[str])
     labels: list[str] = field(default_factory=list[str])
+    secrets: list[str] = field(default_factory=list[str])
     workers: str | None = None
     clock_speed: str | None = None
     start: str | None = None
@@ -140,8 +141,14 @@ def _found(wanted: Wanted) -> tuple[Path | None, Handle[Any, Any], dict[str, Any
                 "its own arguments after it",
                 f"write -- {target} ARGUMENTS",
             )
-        handle, arguments = as_handle(wanted.target)
+        handle, arguments = as_handle(wanted.target, wanted.secrets)
         return None, handle, arguments
+    if wanted.secrets:
+        raise UsageError(
+            f"--secret for a function of {target}",
+            "what a command is to be given",
+            f'a function names them itself: secrets=["{wanted.secrets[0]}"]',
+        )
     if rest:
         raise UsageError(
             f"{target} and then {' '.join(rest)}",

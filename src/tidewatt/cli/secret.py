@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def secrets(context: typer.Context, *, json: options.Json = False, home: options.Home = None) -> None:
-    """List the names of the secrets that functions can ask for."""
+    """List the names of the secrets that functions and commands can ask for."""
     if context.invoked_subcommand is None:
         from tidewatt.cli import words  # noqa: PLC0415 - keeps `--help` quick
         from tidewatt.runtime.secret import Secrets  # noqa: PLC0415 - the same

@@ -7,10 +7,8 @@ from tidewatt.domain.job import Attempt, Job, Submission
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.world import REAL, World
 from tidewatt.errors import StaleToken
+from tidewatt.policy.hopeless import hopeless
 from tidewatt.ports import Checkpointed, Clock, EngineEvent, Exited, Opened, Progressed, Started, Store
-
-_MOST_LOST = 10
-"""Attempts in a row that may die without a step further before the job is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +200,7 @@ class Recorder:
                 last = job.failures >= job.function.retries
                 failures = {"failures": job.failures + 1}
                 return (State.FAILED, {**failures, "error": event.error}) if last else (rest, {**failures})
-            case "lost" if self._hopeless(job, ended):
-                why = f"its worker died {_MOST_LOST} times in a row without a step further"
+            case "lost" | "stranded" if why := hopeless([*self._store.attempts(job.id)[:-1], ended]):
                 return State.FAILED, {"error": why}
             case _:
                 return rest, {}
-
-    def _hopeless(self, job: Job, ended: Attempt) -> bool:
-        """Whether the newest attempts were all lost, and all began at the same step."""
-        newest = [*self._store.attempts(job.id)[-_MOST_LOST:-1], ended]
-        return (
-            len(newest) == _MOST_LOST
-            and all(a.outcome == "lost" for a in newest)
-            and len({a.first_step for a in newest}) == 1
-        )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tidewatt.control.record import Recorder
 from tidewatt.domain.function import Kind
+from tidewatt.domain.job import STRANDED
 from tidewatt.domain.lifecycle import ACTIVE, State
 from tidewatt.ports import Engine, Store
 
@@ -23,4 +24,4 @@ def recover(store: Store, engine: Engine, recorder: Recorder, folder: Path) -> N
         elif job.state is State.SUSPENDED and job.function.kind is Kind.COMMAND:
             stood_still = store.attempts(job.id)[-1]
             engine.reap(stood_still, str(folder / job.id))
-            store.update_attempt(replace(stood_still, outcome="lost"))
+            store.update_attempt(replace(stood_still, outcome=STRANDED))

@@ -7,6 +7,12 @@ from tidewatt.domain.function import FunctionSpec, Kind, Payload
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.world import REAL, World
 
+LOST = "lost"
+"""The outcome of an attempt whose worker died, by its own doing as far as is known."""
+STRANDED = "stranded"
+"""That of one which ended because its zygote or its supervisor did, as with the whole machine."""
+BROKEN = frozenset({LOST, STRANDED, "failed"})
+"""Outcomes of attempts that were cut short."""
 _NEWEST = 2**62
 """The place in the queue of a job that is not in it yet."""
 
@@ -149,10 +155,10 @@ class Attempt:
 def unbroken(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
     """The newest attempts at a command that are one run of it: it was paused between, and lost nothing.
 
-    Empty if the newest was lost or failed: the command has to be begun anew.
+    Empty if the newest was cut short: the command has to be begun anew.
     """
     first = len(attempts)
-    if attempts and attempts[-1].outcome not in {"lost", "failed"}:
+    if attempts and attempts[-1].outcome not in BROKEN:
         first -= 1
         while first and attempts[first - 1].outcome == "suspended":
             first -= 1

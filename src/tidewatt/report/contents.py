@@ -161,7 +161,7 @@ class Running:
     resizes: int
     moves: int
     losses: int
-    """Attempts that lost a worker or failed."""
+    """Attempts that lost a worker, their zygote or their supervisor, or failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from tidewatt.accounting.counterfactual import Counterfactual, Unknown, counterf
 from tidewatt.accounting.embodied import machine_seconds
 from tidewatt.accounting.saving import saving
 from tidewatt.domain.estimate import Tier, total
+from tidewatt.domain.job import BROKEN
 from tidewatt.domain.ledger import Holder, Phase
 from tidewatt.domain.lifecycle import ENDED, State
 from tidewatt.domain.signal import Quality
@@ -179,7 +180,7 @@ def _running(record: Record) -> Running:
         resumes=sum(e.before is State.SUSPENDED and e.after is State.STARTING for e in record.events),
         resizes=sum(a.workers != b.workers for a, b in pairwise(attempts)),
         moves=sum(a.site != b.site for a, b in pairwise(attempts)),
-        losses=sum(a.outcome in {"lost", "failed"} for a in attempts),
+        losses=sum(a.outcome in BROKEN for a in attempts),
     )
 
 

@@ -109,6 +109,17 @@ class Veil:
         """Whether a value is in there as it is."""
         return any(value.encode() in data for value in self._values)
 
+    def data(self, data: bytes) -> bytes:
+        """The same as ``text`` of what another program has printed."""
+        for value in self._values:
+            data = data.replace(value.encode(), _VEIL.encode())
+        return data
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest of them."""
+        return max((len(value.encode()) for value in self._values), default=0)
+
     def over(self, stream: TextIO) -> TextIO:
         """A stream that writes the same without the values, line by line; itself where there are none."""
         return cast("TextIO", _Veiled(stream, self)) if self else stream

@@ -35,15 +35,15 @@ def is_plain(words: Sequence[str]) -> bool:
     return not any(name.partition(".")[0] == "tidewatt" for name in imports_of(source))
 
 
-def as_handle(words: Sequence[str]) -> tuple[Handle[Any, Any], dict[str, Any]]:
-    """The function that runs a command from here, and its arguments.
+def as_handle(words: Sequence[str], secrets: Sequence[str] = ()) -> tuple[Handle[Any, Any], dict[str, Any]]:
+    """The function that runs a command from here, and its arguments; ``secrets`` it is given by name.
 
     Raises:
         UsageError: there is no such command, or it cannot be executed.
     """
     path = Path(words[0])
     argv = [sys.executable, *words] if path.suffix == ".py" else [_found(words[0]), *words[1:]]
-    spec = FunctionSpec(name=path.stem or path.name, kind=Kind.COMMAND)
+    spec = FunctionSpec(name=path.stem or path.name, kind=Kind.COMMAND, secrets=tuple(dict.fromkeys(secrets)))
     body = partial(command.run, path=os.environ.get("PATH", os.defpath))
     return Handle(body, spec), {"argv": argv, "folder": str(Path.cwd())}
 

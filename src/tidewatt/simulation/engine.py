@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tidewatt.domain.job import Attempt
+from tidewatt.domain.job import STRANDED, Attempt
 from tidewatt.domain.ledger import Phase
 from tidewatt.ports import (
     Checkpointed,
@@ -171,7 +171,7 @@ class SimulatedEngine:
 
     def reap(self, attempt: Attempt, folder: str) -> Sequence[EngineEvent]:  # noqa: ARG002 - part of the port
         """Nothing survives a simulated supervisor."""
-        return [Exited(job_id=attempt.job_id, token=attempt.token, outcome="lost")]
+        return [Exited(job_id=attempt.job_id, token=attempt.token, outcome=STRANDED)]
 
     @property
     def resting(self) -> bool:

@@ -29,6 +29,8 @@ class Place:
     warm_s: float
     """Real seconds that a worker waits for its next call before it is let go."""
     wall: Callable[[], float]
+    answer_s: float = 60.0
+    """Real seconds in which a zygote has to answer who asks it for a worker."""
 
 
 class Ears:

@@ -23,7 +23,6 @@ from tidewatt.ports import (
     Exited,
     Order,
     Rung,
-    Started,
     WorkerUsage,
 )
 from tidewatt.runtime.channel import Channel
@@ -65,10 +64,10 @@ class LocalEngine:
         prepared: bool = False,
         trim: Callable[[Sequence[Path]], None] = lambda _logs: None,
     ) -> None:
-        wall = place.wall if place is not None else lambda: 0.0
+        wall, answer_s = (place.wall, place.answer_s) if place is not None else (lambda: 0.0, 0.0)
         groups = limiting() or Groups.below_own()
         told = shared(trainer, home, groups.limits if groups is not None else "")
-        self._nurseries = Nurseries(told, environments, wall)
+        self._nurseries = Nurseries(told, environments, wall, answer_s)
         self._times = Times(groups)
         self._warm_s = warm_s
         self._trim = trim
@@ -135,7 +134,7 @@ class LocalEngine:
         team = self._teams.get(job_id)
         if team is not None:
             team.killed_for = team.killed_for or why
-            self._kill(team)
+            teams.kill(team)
         elif self._hall is not None:
             self._hall.kill(job_id)
 
@@ -148,7 +147,9 @@ class LocalEngine:
             for nursery in self._nurseries:
                 self._release(nursery)
         if not self._told:
-            self._selector.select(min(timeout_s, self._release_unused(), _LONGEST_S))
+            self._selector.select(
+                min(timeout_s, self._release_unused(), self._nurseries.patience_s(), _LONGEST_S)
+            )
             self._hear()
         told, self._told = self._told, []
         return told
@@ -210,7 +211,7 @@ class LocalEngine:
         if self._hall is not None:
             self._hall.close()
         for team in self._teams.values():
-            self._kill(team)
+            teams.kill(team)
         for nursery in self._nurseries:
             nursery.discard()
         end_all(warm)
@@ -250,7 +251,7 @@ class LocalEngine:
         for nursery in self._nurseries:
             for message in nursery.receive():
                 self._from_zygote(nursery, message)
-            if nursery.gone:
+            if nursery.gone or self._nurseries.ended_as_silent(nursery):
                 self._lose(nursery)
         if self._hall is not None:
             self._hall.hear()
@@ -296,7 +297,7 @@ class LocalEngine:
                     self._times.watch(message.pid)
             case Refused() | Hired() if message.why:
                 nursery.be_plain()
-                self._lose(nursery)
+                self._lose(nursery, message.why)
             case Furnished():
                 nursery.furnished(message)
                 if message.why:
@@ -332,8 +333,10 @@ class LocalEngine:
         self._selector.unregister(worker.channel)
         worker.channel.close()
 
-    def _lose(self, nursery: Nursery) -> None:
+    def _lose(self, nursery: Nursery, why: str = "") -> None:
         """A zygote is gone, and with it, by the kernel's hand, all of its workers: make sure of it."""
+        for team in self._teams_of(nursery):
+            teams.strand(team, why or nursery.fate)
         self._release(nursery)
         if nursery is self._nurseries.common:
             for job_id in tuple(self._resting):
@@ -363,14 +366,6 @@ class LocalEngine:
             self._selector.unregister(channel)
         nursery.discard()
 
-    def _kill(self, team: teams.Team) -> None:
-        team.killed_for = team.killed_for or ""
-        for worker in team.workers:
-            if worker.pid is not None and not worker.ended:
-                kill_group(worker.pid)
-            elif worker.warm is not None:
-                worker.warm.leaving = True
-
     def _dismiss(self, team: teams.Team) -> None:
         """Let go of a command that stood still: whatever it kept is lost."""
         worker = team.workers[0]
@@ -382,16 +377,11 @@ class LocalEngine:
 
     def _settle(self, team: teams.Team) -> None:
         """Tell when all workers exist, and when all have ended; one that dies takes the others along."""
-        for worker in team.workers:
-            if worker.warm is not None:
-                worker.pid, worker.started = worker.warm.pid, worker.warm.started
-        pids = [(w.pid, w.started) for w in team.workers if w.pid is not None]
-        if not team.told_started and len(pids) == len(team.workers):
-            team.told_started = True
-            job_id, token = team.order.job_id, team.order.token
-            self._told.append(Started(job_id=job_id, token=token, processes=tuple(pids)))
-        if any(w.done.outcome in {"failed", "lost"} if w.done is not None else w.ended for w in team.workers):
-            self._kill(team)
+        begun = teams.begun(team)
+        if begun is not None:
+            self._told.append(begun)
+        if teams.broken(team):
+            teams.kill(team)
         if all(w.ended for w in team.workers):
             del self._teams[team.order.job_id]
             self._ended.append(team)

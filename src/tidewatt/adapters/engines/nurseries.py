@@ -1,13 +1,18 @@
 """The zygotes of a supervisor: one for each environment that anything runs in, side by side."""
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tidewatt.adapters.engines.nursery import Nursery, Room
 from tidewatt.domain.function import FunctionSpec
+from tidewatt.domain.units import format_duration
 
 if TYPE_CHECKING:
     from tidewatt.adapters.environments.cache import Environments
+
+_LOOK_S = 1.0
+"""How often zygotes are looked at that have not answered yet."""
 
 
 class Nurseries:
@@ -18,11 +23,14 @@ class Nurseries:
         told: Sequence[str],
         environments: "Callable[[], Environments] | None",
         wall: Callable[[], float],
+        answer_s: float,
     ) -> None:
         self._told = told
         self._environments = environments
         """Where they are; asked for by the first that is wanted, since most supervisors want none."""
         self._wall = wall
+        self._answer_s = answer_s
+        """Real seconds in which a zygote has to answer who asks it for a worker."""
         self.common = Nursery(told, Room())
         self._special: dict[Room, Nursery] = {}
         self._used_wall: dict[Room, float] = {}
@@ -60,6 +68,19 @@ class Nurseries:
             0.0,
             min((wall + warm_s - self._wall() for wall in self._used_wall.values()), default=float("inf")),
         )
+
+    def patience_s(self) -> float:
+        """Seconds until zygotes are to be looked at again, if nothing happens before."""
+        return _LOOK_S if any(nursery.asked for nursery in self) else float("inf")
+
+    def ended_as_silent(self, nursery: Nursery) -> bool:
+        """Look at a zygote that was asked for a worker, and end it if it has not answered for too long."""
+        if not nursery.asked or nursery.silent_s(self._wall()) <= self._answer_s:
+            return False
+        nursery.end(f"its zygote had no answer for {format_duration(self._answer_s)} and was ended")
+        sys.stderr.write(f"tidewatt: {nursery.fate}\n")
+        sys.stderr.flush()
+        return True
 
     def forget(self, nursery: Nursery) -> None:
         """One was let go and is of no more use."""

@@ -18,10 +18,11 @@ from tidewatt.adapters.engines.processes import cpu_seconds, end_all, tree_cpu_s
 from tidewatt.adapters.home import Home
 from tidewatt.domain.environment import Environment
 from tidewatt.domain.function import FunctionSpec, Kind
+from tidewatt.policy.stuck import Pulse, feel
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.child import ONE_THREAD
-from tidewatt.runtime.messages import Fork, Furnished, Hire, Message, Post
+from tidewatt.runtime.messages import Fork, Forked, Furnished, Hire, Hired, Message, Post, Refused
 
 if TYPE_CHECKING:
     from tidewatt.adapters.environments.cache import Built, Environments
@@ -30,6 +31,7 @@ _PRELOAD = ("numpy", "torch", "torch._dynamo", "torch.utils.data", "torch.distri
 _CLOSE_PATIENCE_S = 10.0
 _ZYGOTE, _STARTER = "tidewatt.runtime.zygote", "tidewatt.adapters.engines.starter"
 _HOME = "--home"
+_ENDED = "its zygote ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,13 @@ class Nursery:
         self.channel: Channel | None = None
         self._cpu_s_before = 0.0
         self._building = False
+        self.asked = 0
+        """Requests for workers that the zygote has not answered."""
+        self._heard = 0
+        self._loaded = False
+        self._pulse: Pulse | None = None
+        self.fate = _ENDED
+        """What became of the zygote, of one that is gone."""
         self._plain = False
         """A user's import spoiled the zygote before: from then on it loads only what it knows."""
 
@@ -69,17 +78,44 @@ class Nursery:
         """Ask for a worker that talks through ``end``, which is taken over; False if there is no zygote."""
         self._ensure(order.payload.imports)
         with end:
-            return self.channel is not None and self.channel.send(Fork(order, rank), [end.fileno()])
+            return self._ask(Fork(order, rank), end)
 
     def hire(self, post: Post, end: socket.socket, imports: Sequence[str] = ()) -> bool:
         """The same for a warm worker."""
         self._ensure(imports)
         with end:
-            return self.channel is not None and self.channel.send(Hire(post), [end.fileno()])
+            return self._ask(Hire(post), end)
+
+    def _ask(self, request: Fork | Hire, end: socket.socket) -> bool:
+        self.asked += 1
+        return self.channel is not None and self.channel.send(request, [end.fileno()])
 
     def receive(self) -> Sequence[Message]:
         """What the zygote has said."""
-        return self.channel.receive() if self.channel else ()
+        told = self.channel.receive() if self.channel else ()
+        self._heard += len(told)
+        answers = sum(isinstance(message, Forked | Refused | Hired) for message in told)
+        self.asked -= answers
+        self._loaded = self._loaded or answers > 0
+        return told
+
+    def silent_s(self, wall: float) -> float:
+        """For how many real seconds a zygote that was asked for a worker has said nothing.
+
+        A fork takes milliseconds. But the first request waits until libraries are loaded, for as long as that
+        is work, and that of an environment until it is built, which may mean to wait for others.
+        """
+        if not self.asked or self._building:
+            self._pulse = None
+            return 0.0
+        self._pulse = feel(self._pulse, wall, self._heard, 0.0 if self._loaded else self.cpu_s())
+        return self._pulse.still_s
+
+    def end(self, why: str) -> None:
+        """End the zygote at once, also one that is stopped; what is left of it is to be let go of then."""
+        self.fate = why
+        if self._process is not None:
+            self._process.kill()
 
     @property
     def gone(self) -> bool:
@@ -106,6 +142,7 @@ class Nursery:
                 self._process.wait()
             self._process = None
             self._building = False
+        self.asked, self._loaded, self._pulse = 0, False, None
 
     def furnished(self, message: Furnished) -> None:
         """Its environment is built, or is not going to be; what that took is told once and for all."""
@@ -122,6 +159,7 @@ class Nursery:
     def _ensure(self, imports: Sequence[str]) -> None:
         if self._process is not None:
             return
+        self.fate = _ENDED
         self.channel, theirs = Channel.pair()
         preload = [*_PRELOAD, *(() if self._plain else imports)]
         with theirs:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidewatt.adapters.engines.crew import Warm
+from tidewatt.adapters.engines.processes import kill_group
 from tidewatt.adapters.engines.times import Times
-from tidewatt.domain.job import Attempt
+from tidewatt.domain.job import LOST, STRANDED, Attempt
 from tidewatt.domain.ledger import Phase
 from tidewatt.errors import OutOfMemory
-from tidewatt.ports import Checkpointed, EngineEvent, Exited, Order, Progressed, WorkerUsage
+from tidewatt.ports import Checkpointed, EngineEvent, Exited, Order, Progressed, Started, WorkerUsage
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import newest_of, sweep
 from tidewatt.runtime.journal import log_name
@@ -61,6 +62,44 @@ class Team:
     workers: list[Rank]
     told_started: bool = False
     killed_for: str | None = None
+    stranded: str = ""
+    """Why, if all of its workers were taken from it."""
+
+
+def kill(team: Team) -> None:
+    """End all workers of an attempt, those at once that are there."""
+    team.killed_for = team.killed_for or ""
+    for worker in team.workers:
+        if worker.pid is not None and not worker.ended:
+            kill_group(worker.pid)
+        elif worker.warm is not None:
+            worker.warm.leaving = True
+
+
+def strand(team: Team, why: str) -> None:
+    """Its workers are not to blame for their end; of one that had ended before this says nothing."""
+    if not all(worker.ended for worker in team.workers):
+        team.stranded = why
+
+
+def begun(team: Team) -> Started | None:
+    """All workers exist, which is told once."""
+    for worker in team.workers:
+        if worker.warm is not None:
+            worker.pid, worker.started = worker.warm.pid, worker.warm.started
+    pids = tuple((worker.pid, worker.started) for worker in team.workers if worker.pid is not None)
+    if team.told_started or len(pids) < len(team.workers):
+        return None
+    team.told_started = True
+    return Started(job_id=team.order.job_id, token=team.order.token, processes=pids)
+
+
+def broken(team: Team) -> bool:
+    """Whether any worker ended without having come to its end."""
+    return any(
+        worker.done.outcome in {"failed", "lost"} if worker.done is not None else worker.ended
+        for worker in team.workers
+    )
 
 
 def exit_of(team: Team) -> Exited:
@@ -77,8 +116,10 @@ def exit_of(team: Team) -> Exited:
     if excess:  # the others only lost a peer, and it would be the same the next time
         error = f"{OutOfMemory.__name__}: found {excess}"
         return Exited(job_id=job_id, token=token, outcome="failed", error=error)
+    if failed is None and team.stranded:
+        return Exited(job_id=job_id, token=token, outcome=STRANDED, error=team.stranded)
     if failed is None:
-        return Exited(job_id=job_id, token=token, outcome="lost")
+        return Exited(job_id=job_id, token=token, outcome=LOST)
     return Exited(job_id=job_id, token=token, outcome="failed", error=failed.error)
 
 
@@ -128,7 +169,7 @@ def left_by(attempt: Attempt, place: Path) -> Sequence[EngineEvent]:
                 sha256=written.sha256,
             )
         )
-    return [*told, Exited(job_id=job_id, token=token, outcome="lost")]
+    return [*told, Exited(job_id=job_id, token=token, outcome=STRANDED, error="its supervisor ended")]
 
 
 def logs_of(team: Team) -> list[Path]:

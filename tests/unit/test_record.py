@@ -1,0 +1,78 @@
+"""What becomes of a job whose attempts end without having come to anything."""
+
+from collections.abc import Generator
+
+import pytest
+
+from tidewatt.adapters.stores.sql import SqlStore
+from tidewatt.control.record import Recorder
+from tidewatt.domain.function import FunctionSpec, Kind, Payload
+from tidewatt.domain.job import Attempt, Job, Submission
+from tidewatt.domain.lifecycle import State
+from tidewatt.policy.hopeless import MOST_BROKEN, MOST_LOST
+from tidewatt.ports import Exited
+from tidewatt.simulation.clock import VirtualClock
+
+
+@pytest.fixture
+def store() -> Generator[SqlStore]:
+    opened = SqlStore.open("sqlite://")
+    yield opened
+    opened.close()
+
+
+def submitted(store: SqlStore) -> str:
+    store.submit(
+        Submission(
+            id="a",
+            function=FunctionSpec(name="a", kind=Kind.FUNCTION),
+            payload=Payload(form="pickle", path="", function="a"),
+            arguments={},
+            submitted_at=0.0,
+            submitted_wall=0.0,
+            deadline_at=None,
+            home_zone="DE",
+        )
+    )
+    return "a"
+
+
+def tried(store: SqlStore, job_id: str, *outcomes: str) -> Job:
+    """The job after attempts that ended so, or as it stood when it was tried no more."""
+    recorder = Recorder(store, VirtualClock(0.0))
+    job = store.job(job_id)
+    for outcome in outcomes:
+        assert job is not None
+        if job.state is not State.QUEUED:
+            break
+        attempt = Attempt(
+            job_id=job_id,
+            token=job.token + 1,
+            site="here",
+            zone="DE",
+            workers=1,
+            started_at=0.0,
+            started_wall=0.0,
+        )
+        store.begin_attempt(job_id, State.QUEUED, attempt)
+        error = "its zygote ended" if outcome == "stranded" else None
+        recorder.record(Exited(job_id=job_id, token=attempt.token, outcome=outcome, error=error))
+        job = store.job(job_id)
+    assert job is not None
+    return job
+
+
+def test_a_job_is_given_up_after_ten_deaths_of_its_own_alone(store: SqlStore) -> None:
+    name = submitted(store)
+    mixed = ["lost", "stranded"] * (MOST_LOST - 1)
+    assert tried(store, name, *mixed).state is State.QUEUED
+    assert {event.detail for event in store.events(name)} >= {"lost", "stranded: its zygote ended"}
+    job = tried(store, name, "lost")
+    assert (job.state, job.failures) == (State.FAILED, 0)
+    assert job.error == "its worker died 10 times in a row without a step further"
+
+
+def test_a_job_that_is_stranded_time_after_time_is_given_up_in_the_end(store: SqlStore) -> None:
+    job = tried(store, submitted(store), *["stranded"] * (2 * MOST_BROKEN))
+    assert (job.state, job.token) == (State.FAILED, MOST_BROKEN)
+    assert "its zygote or its supervisor died 100 times in a row" in (job.error or "")
