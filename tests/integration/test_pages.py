@@ -13,8 +13,8 @@ import tidewatt as tw
 pytestmark = [
     pytest.mark.usefixtures("functions_home"),
     pytest.mark.skipif(
-        not Path("/proc/self/smaps").exists() or "RssFile" not in Path("/proc/self/status").read_text(),
-        reason="this system does not tell of mappings",
+        not Path("/proc/self/pagemap").exists() or "RssFile" not in Path("/proc/self/status").read_text(),
+        reason="this system does not tell of pages",
     ),
 ]
 PATIENCE_S = 30.0

@@ -4,77 +4,57 @@ from collections.abc import Sequence
 
 import pytest
 
-from tidewatt.runtime.pages import Mapping, Still, clean
+from tidewatt.runtime.pages import Mapping, Still, clean, of_files
 
-AT = "7f0000001000-7f0000003000"
-LIBRARY = "/usr/lib/libtorch cpu.so"
-
-
-def smaps(head: str = f"{AT} r-xp 00000000 fe:00 4711       {LIBRARY}", **said: str) -> list[str]:
-    """A mapping as Linux tells of it; a field that is empty is left out."""
-    fields = {
-        "Size": "8 kB",
-        "Rss": "8 kB",
-        "Shared_Clean": "0 kB",
-        "Shared_Dirty": "0 kB",
-        "Private_Clean": "8 kB",
-        "Private_Dirty": "0 kB",
-        "Anonymous": "0 kB",
-        "Swap": "0 kB",
-        "Locked": "0 kB",
-        "VmFlags": "rd ex mr mw me sd",
-        **said,
-    }
-    return [f"{head}\n", *(f"{name}:{' ' * 10}{value}\n" for name, value in fields.items() if value)]
+PRESENT, SWAPPED, OF_FILE, DIRTY_SOON, ALONE = 1 << 63, 1 << 62, 1 << 61, 1 << 55, 1 << 56
+LOADED = PRESENT | OF_FILE
 
 
-def test_code_as_it_is_in_its_file_is_given_back() -> None:
-    assert clean(smaps()) == [Mapping(0x7F0000001000, 0x2000)]
+def entries(*pages: int) -> list[bytes]:
+    """What Linux tells of pages."""
+    return [page.to_bytes(8, "little") for page in pages]
+
+
+def test_code_and_constants_of_libraries_are_looked_at() -> None:
+    maps = [
+        "1000-3000 r--p 00000000 fe:00 1                          /usr/lib/libtorch cpu.so\n",
+        "3000-9000 r-xp 00002000 fe:00 1                          /usr/lib/libtorch cpu.so\n",
+    ]
+    assert of_files(maps) == [Mapping(0x1000, 0x2000), Mapping(0x3000, 0x6000)]
 
 
 @pytest.mark.parametrize(
-    "said",
+    "line",
     [
-        {"Anonymous": "4 kB"},
-        {"Private_Dirty": "4 kB"},
-        {"Shared_Dirty": "4 kB"},
-        {"Swap": "4 kB"},
-        {"Locked": "8 kB"},
-        {"Anonymous": ""},
-        {"Private_Dirty": ""},
-        {"Shared_Dirty": ""},
-        {"Anonymous": "none"},
+        "1000-3000 rw-p 00000000 fe:00 1          /usr/lib/libtorch_cpu.so\n",
+        "1000-3000 r--s 00000000 fe:00 1          /usr/lib/libtorch_cpu.so\n",
+        "1000-3000 rw-p 00000000 00:00 0          [heap]\n",
+        "1000-3000 r-xp 00000000 00:00 0          [vdso]\n",
+        "1000-3000 r--p 00000000 00:00 0 \n",
+        "1000-3000 r--p 00000000 00:05 6          /dev/zero\n",
     ],
 )
-def test_what_was_written_to_or_is_not_told_of_is_kept(said: dict[str, str]) -> None:
-    assert clean(smaps(**said)) == []
+def test_what_can_be_written_to_or_is_no_file_is_left_alone(line: str) -> None:
+    assert of_files([line]) == []
 
 
-@pytest.mark.parametrize(
-    "head",
-    [
-        f"{AT} rw-p 00000000 fe:00 4711       {LIBRARY}",
-        f"{AT} r--s 00000000 fe:00 4711       {LIBRARY}",
-        f"{AT} rw-p 00000000 00:00 0          [heap]",
-        f"{AT} r-xp 00000000 00:00 0          [vdso]",
-        f"{AT} r--p 00000000 00:00 0 ",
-        f"{AT} r--p 00000000 00:05 6          /dev/zero",
-    ],
-)
-def test_only_what_shows_a_file_that_cannot_be_written_to_is_given_back(head: str) -> None:
-    assert clean(smaps(head)) == []
+@pytest.mark.parametrize("pages", [(LOADED,), (0, LOADED | 4711, 0), (LOADED | DIRTY_SOON, LOADED | ALONE)])
+def test_pages_as_they_are_in_their_file_are_clean(pages: tuple[int, ...]) -> None:
+    assert clean(entries(*pages), len(pages))
 
 
-def test_each_mapping_is_told_from_the_next() -> None:
-    first = "1000-2000 r-xp 00000000 fe:00 1 /a"
-    dirty = "2000-3000 r--p 00001000 fe:00 1 /a"
-    last = "3000-6000 r--p 00002000 fe:00 1 /a"
-    told = [*smaps(first), *smaps(dirty, Anonymous="4 kB"), *smaps(last)]
-    assert clean(told) == [Mapping(0x1000, 0x1000), Mapping(0x3000, 0x3000)]
+@pytest.mark.parametrize("page", [PRESENT, SWAPPED, SWAPPED | OF_FILE, PRESENT | SWAPPED | OF_FILE])
+def test_one_page_that_was_written_to_keeps_the_whole_mapping(page: int) -> None:
+    assert not clean(entries(LOADED, page, LOADED), 3)
 
 
-def test_nothing_told_is_nothing_given() -> None:
-    assert clean([]) == []
+def test_a_mapping_without_pages_in_memory_has_nothing_to_give() -> None:
+    assert not clean(entries(0, 0), 2)
+
+
+def test_pages_that_are_not_told_of_are_kept() -> None:
+    assert not clean(entries(LOADED), 2)
+    assert not clean([], 0)
 
 
 class Others:
