@@ -65,7 +65,7 @@ class Others:
         self.waits: list[float | None] = []
         self.given = 0
         self.computed_s = 0.0
-        self.still = Still(1.0, self.give, lambda: self.computed_s)
+        self.still = Still(0.5, 1.0, self.give, lambda: self.computed_s)
 
     def heard(self, wait_s: float | None) -> Sequence[str]:
         """One wait."""

@@ -15,7 +15,6 @@ Heard = TypeVar("Heard")
 _MAPS = Path("/proc/self/maps")
 _PAGEMAP = Path("/proc/self/pagemap")
 _TASKS = Path("/proc/self/task")
-_STILL_S = 0.5
 _ENTRY = 8
 """Bytes that Linux tells of a page, the flags in the last (Documentation/admin-guide/mm/pagemap.rst)."""
 _AT_ONCE = 16_384
@@ -66,7 +65,7 @@ def clean(entries: Iterable[bytes], pages: int) -> bool:
 
 
 class Still:
-    """Waits for others, and gives back when they have been quiet for a moment.
+    """Waits for others, and gives back when they have been quiet for ``quiet_s`` real seconds.
 
     It does so again after this process has computed for ``again_s`` seconds: looking at all that torch maps
     takes three milliseconds of a processor.
@@ -74,21 +73,22 @@ class Still:
 
     def __init__(
         self,
-        again_s: float = 1.0,
+        quiet_s: float,
+        again_s: float,
         forget: Callable[[], None] | None = None,
         computed_s: Callable[[], float] = time.process_time,
     ) -> None:
-        self._again_s = again_s
+        self._quiet_s, self._again_s = quiet_s, again_s
         self._forget = forget or give_back
         self._computed_s = computed_s
         self._not_before_s = 0.0
 
     def wait(self, heard: Callable[[float | None], Sequence[Heard]], wait_s: float | None) -> Sequence[Heard]:
-        """What is heard within so many real seconds, or at all; after half a second of nothing, nothing."""
-        long = wait_s is None or wait_s >= _STILL_S
+        """What is heard within so many real seconds, or at all; possibly nothing before that."""
+        long = wait_s is None or wait_s >= self._quiet_s
         if not long or self._computed_s() < self._not_before_s:
             return heard(wait_s)
-        found = heard(_STILL_S)
+        found = heard(self._quiet_s)
         if not found:
             self._forget()
             self._not_before_s = self._computed_s() + self._again_s

@@ -20,6 +20,10 @@ from tidewatt.runtime.secret import Veil, check_given
 
 _QUIET_S = 0.1
 """Without a call for so long a worker tells the supervisor that it is idle."""
+_STILL_S = 5.0
+"""After so long it gives memory back: sooner, that would be in the way of other workers that start."""
+_AGAIN_S = 1.0
+"""... and only once it has computed for so long since the last time."""
 
 Outcome = tuple[bool, Any]
 """Whether a call returned, and what; else its fault."""
@@ -63,7 +67,7 @@ class Warm:
         self._yielding = False
         """Others wait for a worker: after one more message the caller has had its turn."""
         self._served = False
-        self._still = pages.Still()
+        self._still = pages.Still(_STILL_S, _AGAIN_S)
 
     def serve(self) -> None:
         """Work until told to leave; what the supervisor says goes before what callers say."""

@@ -83,7 +83,7 @@ class LocalEngine:
         self._selector = selectors.DefaultSelector()
         self._told: list[EngineEvent] = []
         self._visitors: Callable[[], bool] | None = None
-        self._still = Still(again_s=0.1)  # it is small, and has soon looked
+        self._still = Still(quiet_s=0.5, again_s=0.1)  # a supervisor is small, and has soon looked
         self._hall = None if place is None else Hall(place, self._nurseries, self._times, self)
         """Where functions are called; without it each job has a process of its own."""
         if self._hall is not None:
