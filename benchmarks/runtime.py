@@ -117,9 +117,7 @@ def calls(peers: dict[str, float], floors: dict[str, float], repeats: int) -> It
         source = f"{_COLD}; peer: {floor}"
         peer = floors.get(floor)
         yield Figure(name=name, value=value, unit="ms", peer=peer, source=source, n=repeats, spread=spread)
-    if "ray_cold_ms" in peers:
-        source = "Ray's first call of torch, its service up; for cold_call_ms"
-        yield Figure(name="ray_cold_ms", value=peers["ray_cold_ms"], unit="ms", source=source, n=1)
+    yield from alone(peers, repeats)
     nothing.remote(0)
     took = sorted(timed(nothing.remote, 50 * repeats))
     value, spread = median(took, 3)
@@ -139,6 +137,28 @@ def calls(peers: dict[str, float], floors: dict[str, float], repeats: int) -> It
     yield Figure(
         name="calls_per_s", value=rate, unit="1/s", peer=peers.get("tasks_per_s"), source=source, n=_CALLS
     )
+
+
+def alone(peers: dict[str, float], repeats: int) -> Iterator[Figure]:
+    """Figures of peers that stand in rows of their own."""
+    dask = "dask.distributed, one worker process, one thread"
+    for name, unit, n, source in (
+        ("ray_cold_ms", "ms", 1, "Ray's first call of torch, its service up; for cold_call_ms"),
+        ("dask_cold_ms", "ms", 1, f"{dask}: scheduler up, no worker; from asking for one to torch's result"),
+        ("dask_p50_ms", "ms", 50 * repeats, f"{dask}: a warm call, half of them"),
+        ("dask_p99_ms", "ms", 50 * repeats, f"{dask}: a warm call, 99 % of them"),
+        ("dask_tasks_per_s", "1/s", _CALLS, f"{dask}: 10,000 no-ops, results checked"),
+        ("dask_from_nothing_s", "s", 1, f"{dask}: new interpreter to the first torch result and the end"),
+        (
+            "dask_idle_mb",
+            "MB",
+            1,
+            f"{dask}: PSS of the worker, and what the scheduler adds to its process",
+        ),
+        ("dask_idle_pct", "%", 1, f"{dask}: worker and scheduler, over 5 s"),
+    ):
+        if name in peers:
+            yield Figure(name=name, value=peers[name], unit=unit, source=source, n=n)
 
 
 def durable(peers: dict[str, float], repeats: int) -> Iterator[Figure]:
@@ -314,7 +334,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, write the JSON."""
     made = parser("How fast a function is called, and what standing still costs.")
     made.add_argument(
-        "--peers", type=Path, metavar="PYTHON", help="an interpreter that has ray, huey and torch, as peers"
+        "--peers",
+        type=Path,
+        metavar="PYTHON",
+        help="an interpreter that has ray, huey, distributed and torch, as peers",
     )
     made.add_argument(
         "--jobs", type=int, default=100_000, metavar="N", help="jobs in the queue, 100,000 unless said"

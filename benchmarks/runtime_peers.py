@@ -8,10 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 _RAY_FROM_NOTHING = """
 import ray
@@ -22,6 +26,17 @@ def total(size):
     return float(torch.ones(size).sum())
 print(ray.get(total.remote(3)))
 """
+_DASK_FROM_NOTHING = """
+from distributed import Client, LocalCluster
+def total(size):
+    import torch
+    return float(torch.ones(size).sum())
+with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with Client(cluster) as client:
+        print(client.submit(total, 3).result())
+"""
+_TASKS = 10_000
+_IDLE_S = 5.0
 _HUEY_TASKS = """
 from huey import SqliteHuey
 huey = SqliteHuey(filename={file!r}, fsync=True)
@@ -39,6 +54,22 @@ def timed(work: Callable[[], object], repeats: int) -> list[float]:
         work()
         took.append(1000 * (time.perf_counter() - began))
     return took
+
+
+def idle(processes: "Sequence[psutil.Process]") -> tuple[float, float]:
+    """Proportional memory of processes, MB, and the share of one processor that they take, in percent."""
+    import psutil  # noqa: PLC0415 - only where the peer is
+
+    def looked() -> Iterator[tuple[float, float]]:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                yield sum(process.cpu_times()[:2]), process.memory_full_info().pss / 1e6
+
+    before = sum(cpu_s for cpu_s, _ in looked())
+    Event().wait(_IDLE_S)
+    after = list(looked())
+    used_s = sum(cpu_s for cpu_s, _ in after) - before
+    return sum(memory for _, memory in after), max(0.0, 100 * used_s / _IDLE_S)
 
 
 def ray_figures(repeats: int) -> dict[str, float]:
@@ -71,18 +102,11 @@ def ray_figures(repeats: int) -> dict[str, float]:
     ray.get(actor.nothing.remote(0))
     warm = sorted(timed(lambda: ray.get(actor.nothing.remote(1)), 50 * repeats))
     began = time.perf_counter()
-    if ray.get([nothing.remote(n) for n in range(10_000)]) != list(range(10_000)):
+    if ray.get([nothing.remote(n) for n in range(_TASKS)]) != list(range(_TASKS)):
         raise SystemExit("wrong results of Ray's tasks")
-    rate = 10_000 / (time.perf_counter() - began)
+    rate = _TASKS / (time.perf_counter() - began)
     Event().wait(2.0)
-    below = [p for p in psutil.Process().children(recursive=True) if p.is_running()]
-    before = sum(sum(p.cpu_times()[:2]) for p in below)
-    Event().wait(5.0)
-    after = memory = 0.0
-    for process in below:
-        with suppress(psutil.NoSuchProcess):
-            after += sum(process.cpu_times()[:2])
-            memory += process.memory_full_info().pss / 1e6
+    memory, share = idle(psutil.Process().children(recursive=True))
     ray.shutdown()
     command = [sys.executable, "-c", _RAY_FROM_NOTHING]
     if has_torch:
@@ -93,7 +117,63 @@ def ray_figures(repeats: int) -> dict[str, float]:
         "actor_p99_ms": warm[int(0.99 * len(warm))],
         "tasks_per_s": rate,
         "ray_idle_mb": memory,
-        "ray_idle_pct": max(0.0, 100 * (after - before) / 5.0),
+        "ray_idle_pct": share,
+    }
+
+
+def dask_figures(repeats: int) -> dict[str, float]:
+    """The same of dask.distributed, on a local cluster of one worker process with one thread.
+
+    Its scheduler runs in the process that made the cluster, so what is told of standing still is that of the
+    worker and what the scheduler and its client have added to this process. The cold call finds a scheduler
+    and no worker: it is the time from asking for one until torch's result is here.
+    """
+    import psutil  # noqa: PLC0415 - only where the peer is
+
+    me = psutil.Process()
+    before_mb = me.memory_full_info().pss / 1e6
+    from distributed import Client, LocalCluster  # noqa: PLC0415 - the same
+
+    def total(size: int) -> float:
+        import torch  # noqa: PLC0415 - loaded where it is used, as users do
+
+        return float(torch.ones(size).sum())
+
+    def nothing(number: int) -> int:
+        return number
+
+    figures: dict[str, float] = {}
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+
+        def cold() -> object:
+            cluster.scale(1)
+            return client.submit(total, 3, pure=False).result()
+
+        has_torch = importlib.util.find_spec("torch") is not None
+        if has_torch:
+            figures["dask_cold_ms"] = timed(cold, 1)[0]
+        else:
+            cluster.scale(1)
+        client.submit(nothing, 0, pure=False).result()
+        warm = sorted(timed(lambda: client.submit(nothing, 1, pure=False).result(), 50 * repeats))
+        began = time.perf_counter()
+        if client.gather(client.map(nothing, range(_TASKS), pure=False)) != list(range(_TASKS)):
+            raise SystemExit("wrong results of Dask's tasks")
+        figures["dask_tasks_per_s"] = _TASKS / (time.perf_counter() - began)
+        Event().wait(2.0)
+        memory, share = idle([me, *me.children(recursive=True)])
+    if has_torch:
+        command = [sys.executable, "-c", _DASK_FROM_NOTHING]
+        took = timed(lambda: subprocess.run(command, check=True, capture_output=True), 1)  # noqa: S603 - our own
+        figures["dask_from_nothing_s"] = took[0] / 1000
+    return figures | {
+        "dask_p50_ms": statistics.median(warm),
+        "dask_p99_ms": warm[int(0.99 * len(warm))],
+        "dask_idle_mb": memory - before_mb,
+        "dask_idle_pct": share,
     }
 
 
@@ -120,9 +200,12 @@ def huey_figures(repeats: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the figures of all peers that are there as one line of JSON."""
+    """Print the figures of all peers that are there as one line of JSON.
+
+    Dask comes first: its scheduler is in this process, whose memory the others' libraries would add to.
+    """
     figures: dict[str, float] = {}
-    for peer in (ray_figures, huey_figures):
+    for peer in (dask_figures, ray_figures, huey_figures):
         try:
             figures |= peer(int(sys.argv[1]))
         except Exception as error:  # noqa: BLE001 - a peer that does not start has no figures; the others have

@@ -18,6 +18,7 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     os.setsid()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads, for matrices it never has
     from tidewatt.wiring import Home, supervise  # noqa: PLC0415 - after the fork, which should be quick
 
     supervise(Home(Path(sys.argv[1])), int(sys.argv[2]), _follow_up)

@@ -11,7 +11,7 @@ from typing import Any
 import cloudpickle
 
 from tidewatt.errors import UsageError
-from tidewatt.runtime import faults, frames, payload, worker
+from tidewatt.runtime import faults, frames, pages, payload, worker
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.faults import Fault
 from tidewatt.runtime.frames import Gone
@@ -20,6 +20,10 @@ from tidewatt.runtime.secret import Veil, check_given
 
 _QUIET_S = 0.1
 """Without a call for so long a worker tells the supervisor that it is idle."""
+_STILL_S = 5.0
+"""After so long it gives memory back: sooner, that would be in the way of other workers that start."""
+_AGAIN_S = 1.0
+"""... and only once it has computed for so long since the last time."""
 
 Outcome = tuple[bool, Any]
 """Whether a call returned, and what; else its fault."""
@@ -63,24 +67,29 @@ class Warm:
         self._yielding = False
         """Others wait for a worker: after one more message the caller has had its turn."""
         self._served = False
+        self._still = pages.Still(_STILL_S, _AGAIN_S)
 
     def serve(self) -> None:
         """Work until told to leave; what the supervisor says goes before what callers say."""
         while not self._leaving:
-            sources: list[Channel | socket.socket] = [self._channel]
-            if self._line is not None:
-                sources.append(self._line)
-            ready, _, _ = select.select(sources, [], [], _QUIET_S if self._busy else None)
+            ready = self._still.wait(self._heard_of, _QUIET_S if self._busy else None)
             if self._channel in ready:
                 self._told()
             elif self._line is not None and self._line in ready:
                 self._heard(self._line)
-            elif not ready:
+            elif self._busy:
                 self._rest()
             if self._yielding and self._served:
                 self._let_go()
                 self._rest()
         self._let_go()
+
+    def _heard_of(self, wait_s: float | None) -> list[Channel | socket.socket]:
+        sources: list[Channel | socket.socket] = [self._channel]
+        if self._line is not None:
+            sources.append(self._line)
+        ready, _, _ = select.select(sources, [], [], wait_s)
+        return ready
 
     def _told(self) -> None:
         for message in self._channel.receive():

@@ -4,6 +4,7 @@ import argparse
 import gc
 import importlib
 import json
+import linecache
 import os
 import select
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from tidewatt.domain.function import FunctionSpec
-from tidewatt.runtime import warm, worker
+from tidewatt.runtime import pages, warm, worker
 from tidewatt.runtime.allowance import Allowance, clear, excess
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.child import die_with_parent
@@ -127,6 +128,7 @@ def preload(modules: list[str]) -> None:
         if importable(name):
             with suppress(Exception):
                 importlib.import_module(name)
+        linecache.clearcache()  # sources that a library has read of itself; the next one can have the room
 
 
 def main() -> None:
@@ -148,6 +150,7 @@ def main() -> None:
     preload(options.preload)
     gc.collect()
     gc.freeze()  # the children share these pages until they write to them
+    pages.give_back()  # they do not get those of files from here, but from the system's cache
     channel = Channel(socket.socket(fileno=options.fd))
     Zygote(channel, options.trainer, options.groups, options.secrets).serve()
     if options.groups is not None and os.getppid() != supervisor:  # it was killed, and cannot clear up

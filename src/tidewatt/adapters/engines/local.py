@@ -41,6 +41,7 @@ from tidewatt.runtime.messages import (
     Saved,
     Suspend,
 )
+from tidewatt.runtime.pages import Still
 
 if TYPE_CHECKING:
     from tidewatt.adapters.environments.cache import Environments
@@ -81,6 +82,7 @@ class LocalEngine:
         self._selector = selectors.DefaultSelector()
         self._told: list[EngineEvent] = []
         self._visitors: Callable[[], bool] | None = None
+        self._still = Still(quiet_s=0.5, again_s=0.1)  # a supervisor is small, and has soon looked
         self._hall = None if place is None else Hall(place, self._nurseries, self._times, self)
         """Where functions are called; without it each job has a process of its own."""
         if self._hall is not None:
@@ -147,9 +149,8 @@ class LocalEngine:
             for nursery in self._nurseries:
                 self._release(nursery)
         if not self._told:
-            self._selector.select(
-                min(timeout_s, self._release_unused(), self._nurseries.patience_s(), _LONGEST_S)
-            )
+            due_s = min(timeout_s, self._release_unused(), self._nurseries.patience_s(), _LONGEST_S)
+            self._still.wait(self._selector.select, due_s)
             self._hear()
         told, self._told = self._told, []
         return told

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, StaticPool, Table, create_engine, make_url
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -130,6 +129,10 @@ class Database:
         """
         dialect: Dialect = sqlite.dialect(paramstyle="qmark")
         if self._engine.dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import (  # noqa: PLC0415 - slow to load, and most stores are files
+                psycopg,
+            )
+
             dialect = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
         statement = table.insert() if returning is None else table.insert().returning(table.c[returning])
         compiled = statement.compile(dialect=dialect, column_keys=columns)
