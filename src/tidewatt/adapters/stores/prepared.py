@@ -83,7 +83,7 @@ class Prepared:
         return _Compiled(
             text=str(made),
             binds=tuple((name, _binder(made.binds[name], dialect)) for name in names),
-            fixed=made.params,
+            fixed={name: made.params[name] for name in names if not made.binds[name].required},
             by_name=made.positiontup is None,
         )
 
