@@ -156,9 +156,11 @@ class SqlStore:
 
     def ended_last(self, most: int) -> list[Job]:
         """The newest submissions of those that have ended, in order of submission."""
+        found: list[Job] = []
         with self._database.reading() as connection:
-            found = connection.execute(statements.ENDED_LAST, {"most": most}).mappings().all()
-        return [rows.job_of(row) for row in reversed(found)]
+            for state in sorted(ENDED):
+                found += map(rows.job_of, statements.LAST_IN.all(connection, state=state, most=most))
+        return sorted(found, key=attrgetter("seq"))[-most:]
 
     def ids(self) -> list[str]:
         """The identifiers of all jobs, in order of submission."""

@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, not_, or_, select, update
+from sqlalchemy import Select, bindparam, func, insert, or_, select, update
 
 from tidewatt.adapters.stores import rows, tables, upserts
 from tidewatt.adapters.stores.prepared import Prepared
@@ -29,7 +29,13 @@ ANY_OPEN = Prepared(select(_jobs.c.seq).where(OPEN).limit(1))
 
 COUNTS = select(_jobs.c.state, func.count().label("jobs")).group_by(_jobs.c.state)
 
-ENDED_LAST = select(_jobs).where(not_(OPEN)).order_by(_jobs.c.seq.desc()).limit(bindparam("most"))
+LAST_IN = Prepared(
+    select(_jobs)
+    .where(_jobs.c.state == bindparam("state"))
+    .order_by(_jobs.c.seq.desc())
+    .limit(bindparam("most"))
+)
+"""The newest jobs in one state: in several at once, no index would lead past those that are in others."""
 
 IDS = select(_jobs.c.id).order_by(_jobs.c.seq)
 
