@@ -123,17 +123,12 @@ class Zygote:
 
 
 def preload(modules: list[str]) -> None:
-    """Import what workers will need; what is absent or broken is left to the worker that wants it.
-
-    Nothing that a library makes as it is loaded is garbage, and to look for some takes a fifth of the time.
-    """
-    gc.disable()
+    """Import what workers will need; what is absent or broken is left to the worker that wants it."""
     for name in modules:
         if importable(name):
             with suppress(Exception):
                 importlib.import_module(name)
         linecache.clearcache()  # sources that a library has read of itself; the next one can have the room
-    gc.enable()
 
 
 def main() -> None:
