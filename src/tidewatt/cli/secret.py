@@ -47,7 +47,7 @@ def keep(name: Name, *, home: options.Home = None) -> None:
     place = _place(home)
     place.prepare()
     Secrets(place.secrets).keep(name, value)
-    typer.echo(f"{name} is kept, for workers of functions that ask for it", err=True)
+    typer.echo(f"{name} is kept, for functions and commands that ask for it", err=True)
 
 
 def remove(name: Name, *, home: options.Home = None) -> None:
