@@ -51,9 +51,11 @@ def test_a_long_queue_is_worked_off_in_its_order_without_a_plan(tmp_path: Path) 
     first.result(timeout=SOON)
     assert [call.result(timeout=SOON) for call in calls] == list(range(MANY))
     assert hurried.result(timeout=SOON) is None
-    assert "urgent" in (tmp_path / "order").read_text().split()[:CPUS]
     with Client() as client:
+        began = {call.id: client.store.attempts(call.id)[0].started_wall for call in [*calls, hurried]}
         assert list(client.store.plans()) == []
+    assert hurried.id in sorted(began, key=began.__getitem__)[:CPUS]
+    assert [began[call.id] for call in calls] == sorted(began[call.id] for call in calls)
 
 
 def test_a_long_queue_is_listed_by_its_first_and_cancelled_whole(tmp_path: Path) -> None:
