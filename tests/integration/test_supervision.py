@@ -322,7 +322,7 @@ def job({run}):
 
 @pytest.mark.parametrize(
     ("decorator", "run", "outcome"),
-    [("function(retries=1)", "", "failed"), ('training(deadline="1 h", length="1 s")', "run", "lost")],
+    [("function(retries=1)", "", "failed"), ("training()", "run", "lost")],
 )
 def test_what_stands_still_before_any_step_is_ended_and_tried_again(
     client: Client,
