@@ -237,13 +237,12 @@ class Update:
 class Feed(Protocol):
     """Those who follow along."""
 
-    @property
-    def heard(self) -> bool:
-        """Whether anybody listens; nothing need be said otherwise."""
+    def hears(self, job_id: str, *, at_rest: bool) -> bool:
+        """Whether anybody wants to hear of a job as it stands; nothing need be said otherwise."""
         ...
 
-    def publish(self, update: Update) -> None:
-        """Tell everybody who listens now; nobody is waited for."""
+    def publish(self, update: Update, *, at_rest: bool) -> None:
+        """Tell everybody who wants to hear of a job as it stands now; nobody is waited for."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,12 @@ def test_a_call_can_be_asked_whether_it_is_done() -> None:
     assert call.done()
     assert call.exception() is None
     assert call.result() == 42
+
+
+def test_threads_wait_side_by_side_for_jobs_of_one_function() -> None:
+    calls = [double.submit(number) for number in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(tw.Call.result, calls)) == [2 * number for number in range(12)]
 
 
 def test_the_same_key_is_the_same_call_and_runs_once(tmp_path: Path) -> None:

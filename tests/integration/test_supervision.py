@@ -11,6 +11,7 @@ import pytest
 
 import tidewatt as tw
 from tidewatt.adapters.engines.local import LocalEngine
+from tidewatt.adapters.engines.processes import end_all
 from tidewatt.domain.function import WorkerRange
 from tidewatt.domain.lifecycle import State
 from tidewatt.errors import JobFailed
@@ -281,6 +282,19 @@ def test_the_zygote_is_let_go_when_nothing_is_due(tmp_path: Path) -> None:
         engine.wait(0.05)
         assert psutil.Process().children() == []
     engine.close()
+
+
+def test_who_waited_once_waits_again_whatever_became_of_the_supervisor(
+    client: Client, processes_of: ProcessesOf
+) -> None:
+    double = "@tw.function()\ndef double(n):\n    return 2 * n\n"
+    assert client.result(submit(client, double, n=1)) == 2
+    _, alive = psutil.wait_procs(processes_of(client), timeout=PATIENCE_S)  # there is nothing to do
+    assert alive == []
+    assert client.result(submit(client, double, n=2)) == 4
+    job = submit(client, double, n=3)
+    end_all((process.pid, process.create_time()) for process in processes_of(client))
+    assert client.result(job) == 6
 
 
 def test_a_training_whose_worker_stands_still_is_ended_and_goes_on_from_its_checkpoint(

@@ -199,11 +199,12 @@ class Loop:
                 self._end_if_stuck(job)
                 self._actor.enforce(job)
         rung = any(isinstance(event, Rung) for event in events)  # by whoever follows from now on, it may be
-        self._teller.tell(self._open, self._ended, self._agenda.plan, everything=planned or rung)
-        while self._ended:  # after those who wait for an end have heard of it
+        self._teller.tell(self._open, self._agenda.plan, everything=planned or rung)
+        while self._ended:  # nobody waits for this
             _, ended = self._ended.popitem()
             self._keeper.keep_hindsight(ended)
             self._books.close(ended.id)
+            self._recorder.forget(ended.id)
         return bool(jobs) or self._engine.resting or self._engine.serving
 
     def _held_to_budgets(self, jobs: list[Job]) -> list[Job]:
@@ -231,6 +232,7 @@ class Loop:
             self._seen(job)
         if isinstance(event, Exited) and job is not None and job.state in ENDED:
             self._ended[job.id] = job
+            self._teller.tell_end(job, self._agenda.plan)  # somebody may wait for nothing else
             if event.outcome == "succeeded" and self._parts.follow_up():
                 self._agenda.stir()
         return not (isinstance(event, Started | Progressed) and self._is_call(event.job_id))

@@ -28,7 +28,7 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._at_work: dict[str, Attempt] = {}
-        """By job, as they are: nobody else writes them while they are at work."""
+        """By job, as they are, since nobody else writes them: at work, or ended along with their job."""
         self._begun: dict[tuple[str, int], Job] = {}
         """Jobs as an attempt has begun of which nothing was heard."""
         self._called: set[tuple[str, int]] = set()
@@ -42,6 +42,10 @@ class Recorder:
         self._at_work[job.id] = attempt
         self._begun[job.id, attempt.token] = begun
         return begun
+
+    def forget(self, job_id: str) -> None:
+        """A job has ended, and nobody asks for its attempts any more."""
+        self._at_work.pop(job_id, None)
 
     def newest(self, job: Job) -> Attempt | None:
         """The newest attempt at a job, if there was one."""
@@ -179,6 +183,8 @@ class Recorder:
         self._at_work.pop(job.id, None)
         ended = replace(attempt, ended_at=at, ended_wall=wall, outcome=event.outcome)
         after, changes = self._outcome(job, ended, event)
+        if after in ENDED:
+            self._at_work[job.id] = ended
         last_words = (event.error or "").strip().rpartition("\n")[2]
         said = "" if after in ENDED else f"{event.outcome}: {last_words}".rstrip(": ")
         return self._store.move(

@@ -1,7 +1,5 @@
 """Telling: those who follow a job hear where it is, what it has used and why it waits."""
 
-from collections.abc import Mapping
-
 from tidewatt.control.books import Books
 from tidewatt.control.observe import Observer
 from tidewatt.control.record import Recorder
@@ -34,22 +32,27 @@ class Teller:
         self._spending = spending
         self._told: dict[str, State] = {}
 
-    def tell(self, jobs: list[Job], ended: Mapping[str, Job], plan: Plan | None, *, everything: bool) -> None:
-        """Publish jobs at work, those that ended since the last call, and on demand all that are open.
+    def tell_end(self, job: Job, plan: Plan | None) -> None:
+        """Publish a job that has ended."""
+        self._told.pop(job.id, None)
+        self._publish(job, plan)
 
-        Of those that ended, the store is asked about whoever is not in ``ended``.
-        """
-        if not self._feed.heard:
-            self._told = {job.id: job.state for job in jobs}
-            return
-        for job_id in self._told.keys() - {job.id for job in jobs}:
-            gone = ended.get(job_id) or self._store.job(job_id)
-            if gone is not None:
-                self._feed.publish(self._update(gone, plan))
+    def tell(self, jobs: list[Job], plan: Plan | None, *, everything: bool) -> None:
+        """Publish jobs at work, those that are gone since the last call, and on demand all that are open."""
+        standing = {job.id: job.state for job in jobs}
+        for job_id in self._told.keys() - standing.keys():
+            if self._feed.hears(job_id, at_rest=True):
+                gone = self._store.job(job_id)
+                if gone is not None:
+                    self._publish(gone, plan)
         for job in jobs:
             if everything or job.state in ACTIVE or self._told.get(job.id) is not job.state:
-                self._feed.publish(self._update(job, plan))
-        self._told = {job.id: job.state for job in jobs}
+                self._publish(job, plan)
+        self._told = standing
+
+    def _publish(self, job: Job, plan: Plan | None) -> None:
+        if self._feed.hears(job.id, at_rest=job.at_rest):
+            self._feed.publish(self._update(job, plan), at_rest=job.at_rest)
 
     def _update(self, job: Job, plan: Plan | None) -> Update:
         newest = self._recorder.newest(job)

@@ -35,9 +35,9 @@ class Channel:
         """For selectors."""
         return self._sock.fileno()
 
-    def send(self, message: Message, fds: Sequence[int] = ()) -> bool:
+    def send(self, message: Message, *more: Message, fds: Sequence[int] = ()) -> bool:
         """Say something, handing over copies of file descriptors; False if nobody is there."""
-        data = _encoder.encode(message) + b"\n"
+        data = b"".join(_encoder.encode(each) + b"\n" for each in (message, *more))
         try:
             if fds:
                 socket.send_fds(self._sock, [data[:1]], list(fds))

@@ -131,6 +131,6 @@ class Reporter:
             self._channel.send(Saved(step, written.path, written.size, written.sha256, ""))
 
     def done(self, outcome: str, result: str | None = None, error: str | None = None) -> None:
-        """Say the last word."""
-        self.phases()
-        self._channel.send(Done(outcome, result, error))
+        """Say the last word, and what was used up to it."""
+        self.enter(self._phase)
+        self._channel.send(Report(self._phase, dict(self._cpu_s)), Done(outcome, result, error))

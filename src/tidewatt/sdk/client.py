@@ -15,7 +15,7 @@ from tidewatt.control import unplanned
 from tidewatt.domain import world as worlds
 from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
+from tidewatt.domain.lifecycle import ENDED, State, Wish
 from tidewatt.domain.units import HOUR_S
 from tidewatt.domain.world import World, WorldRequest
 from tidewatt.errors import JobFailed, UsageError
@@ -28,12 +28,8 @@ from tidewatt.runtime.worker import fault_name
 from tidewatt.sdk.drafts import Options as Options  # noqa: PLC0414 - who has a client wants these too
 from tidewatt.sdk.drafts import Submittable, check_zone, drafted, key_of, shown, specify, versioned
 from tidewatt.sdk.environments import furnish
+from tidewatt.sdk.following import Following
 from tidewatt.sdk.proposal import Proposal
-
-_SILENCE_S = 5.0
-"""Real seconds without a word after which the store is asked instead."""
-_HASTE_S = 0.5
-"""The same for a job that is to come to rest, about which there may be no word left to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +62,7 @@ class Client:
         """That for which a grid is known to have data, and of which zones."""
         self._grids: tuple[str, Grid] | None = None
         self._processors = cgroup.processors()
+        self._following = Following(self.home, self.job)
 
     def __enter__(self) -> Self:
         """The client; it is closed when the block is left."""
@@ -77,6 +74,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of the store; jobs go on."""
+        self._following.close()
         self._close()
 
     def submit(self, handle: Submittable, arguments: dict[str, Any], options: Options) -> str:
@@ -99,7 +97,7 @@ class Client:
                 self._admit(draft)
                 begin(draft.job.id)
                 named = self._keep(draft, handle.body, arguments, options.source)
-        if not supervision.knock(self.home):
+        if not self._following.ring(named.id):
             self.wake()
         return named.id
 
@@ -271,24 +269,7 @@ class Client:
         Raises:
             TimeoutError: that has not come to pass after so many seconds.
         """
-        wall = wiring.clock_of(None).wall
-        until = float("inf") if timeout_s is None else wall() + timeout_s
-        while not self._at_rest(job_id):
-            caller = wiring.wake(self.home)
-            try:
-                if self._at_rest(job_id):  # it came to rest before anybody listened
-                    return
-                asked = self.job(job_id).wish is not Wish.RUN
-                silence_s = _HASTE_S if asked else _SILENCE_S
-                for update in caller.updates(max(1e-3, min(silence_s, until - wall()))):
-                    if update is not None and update.job_id == job_id:
-                        yield update
-                    if _may_rest(update, job_id) and self._at_rest(job_id):
-                        return
-                    if wall() >= until:
-                        raise TimeoutError(f"job {job_id}: not ended after {timeout_s:g} s")
-            finally:
-                caller.close()
+        return self._following.updates(job_id, timeout_s)
 
     def result(self, job_id: str, timeout_s: float | None = None) -> Any:  # noqa: ANN401 - the user's result
         """Wait for a job and return what its function returned.
@@ -298,9 +279,7 @@ class Client:
             JobFailed: it ended without a result.
             Exception: what the function raised, if that can be told; its cause is the worker's traceback.
         """
-        for _ in self.follow(job_id, timeout_s):
-            pass
-        job = self.job(job_id)
+        job = self._following.rested(job_id, timeout_s)
         if job.state is not State.SUCCEEDED or job.result is None:
             fault = self.folder(job) / fault_name(job.token)
             if job.state is State.FAILED and fault.exists():
@@ -336,9 +315,6 @@ class Client:
         if wiring.any_work(self.store):
             wiring.wake(self.home).close()
 
-    def _at_rest(self, job_id: str) -> bool:
-        return self.job(job_id).at_rest
-
     def zones(self, spec: FunctionSpec, asked: tuple[str, ...]) -> tuple[str, ...]:
         """Where to run: as asked, as the function says, as the environment says, or where others run."""
         named = settings.zone()
@@ -371,8 +347,3 @@ class Client:
         if kept.id != job.id:  # another state folder with the same store was first to use the key
             shutil.rmtree(folder)
         return kept
-
-
-def _may_rest(update: Update | None, job_id: str) -> bool:
-    """Whether what was heard, or that nothing was, leaves it open that a job has come to rest."""
-    return update is None or (update.job_id == job_id and update.state not in ACTIVE)

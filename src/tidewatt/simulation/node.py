@@ -52,7 +52,10 @@ class SimulatedMeter:
 class Nobody:
     """A feed that nobody listens to."""
 
-    heard = False
+    def hears(self, job_id: str, *, at_rest: bool) -> bool:
+        """Nobody wants to hear of anything."""
+        del job_id, at_rest
+        return False
 
-    def publish(self, update: Update) -> None:
+    def publish(self, update: Update, *, at_rest: bool) -> None:
         """Say it to the wind."""

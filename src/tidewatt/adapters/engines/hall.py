@@ -8,8 +8,9 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from tidewatt.adapters.ears import Ears
 from tidewatt.adapters.engines.crew import TOKEN, Crew, Employer, Line, Warm, how_ended, post_of
-from tidewatt.adapters.engines.door import Door, Ears, Place
+from tidewatt.adapters.engines.door import Door, Place
 from tidewatt.adapters.engines.nurseries import Nurseries
 from tidewatt.adapters.engines.nursery import Room
 from tidewatt.adapters.engines.processes import kill_group
@@ -250,7 +251,7 @@ class Hall:
                         self._hang_up(line, frames.Kind.REFUSED, "calls within calls, more than there may be")
                         continue
             worker.coming, worker.rested = crew.waiting.popleft(), False
-            worker.channel.send(Take(), [line.sock.fileno()])
+            worker.channel.send(Take(), fds=[line.sock.fileno()])
 
     def _share(self, crew: Crew) -> None:
         """Have as many callers take turns as there are others waiting."""

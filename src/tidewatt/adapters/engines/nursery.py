@@ -88,7 +88,7 @@ class Nursery:
 
     def _ask(self, request: Fork | Hire, end: socket.socket) -> bool:
         self.asked += 1
-        return self.channel is not None and self.channel.send(request, [end.fileno()])
+        return self.channel is not None and self.channel.send(request, fds=[end.fileno()])
 
     def receive(self) -> Sequence[Message]:
         """What the zygote has said."""
