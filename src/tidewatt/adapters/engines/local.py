@@ -386,5 +386,6 @@ class LocalEngine:
         if all(w.ended for w in team.workers):
             del self._teams[team.order.job_id]
             self._ended.append(team)
-            sweep(Path(team.order.folder))
+            if teams.may_leave_parts(team):
+                sweep(Path(team.order.folder))
             self._told.append(teams.exit_of(team))

@@ -102,6 +102,11 @@ def broken(team: Team) -> bool:
     )
 
 
+def may_leave_parts(team: Team) -> bool:
+    """Whether any worker may have ended in the middle of writing, of this attempt or of one before it."""
+    return team.order.token > 1 or any(w.warm is None or w.done is None for w in team.workers)
+
+
 def exit_of(team: Team) -> Exited:
     """How an attempt ended, from the last words of its workers."""
     job_id, token = team.order.job_id, team.order.token

@@ -46,6 +46,7 @@ _POSTGRES_PASSING = {"53100": _NO_ROOM, "55P03": _LOCKED}
 
 
 class _Mode(Enum):
+    GLANCING = auto()
     READING = auto()
     WRITING = auto()
     DURABLE = auto()
@@ -60,12 +61,14 @@ _BEGIN: dict[str, dict[_Mode, tuple[tuple[str, ...], str]]] = {
     # reader that becomes a writer may fail without waiting. The level of synchronisation cannot be changed
     # inside a transaction; a later FULL one syncs all before it.
     "sqlite": {
+        _Mode.GLANCING: ((), ""),
         _Mode.READING: ((), "BEGIN"),
         _Mode.WRITING: (_NORMAL, "BEGIN IMMEDIATE"),
         _Mode.DURABLE: (_FULL, "BEGIN IMMEDIATE"),
         _Mode.LOCKED: (_BARE, "BEGIN IMMEDIATE"),
     },
     "postgresql": {
+        _Mode.GLANCING: ((), ""),
         _Mode.READING: ((), ""),
         _Mode.WRITING: ((), "SET LOCAL synchronous_commit TO OFF"),
         _Mode.DURABLE: ((), ""),
@@ -139,6 +142,12 @@ class Database:
         if tuple(compiled.positiontup or ()) != tuple(columns):
             raise TidewattError(f"columns in the order {compiled.positiontup}", f"{columns}")
         return str(compiled)
+
+    @contextmanager
+    def glancing(self) -> Generator[Connection]:
+        """For a single statement that reads: it sees one state without a transaction around it."""
+        with self._transaction(_Mode.GLANCING) as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Generator[Connection]:

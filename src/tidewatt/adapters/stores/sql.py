@@ -75,7 +75,7 @@ class SqlStore:
 
     def world(self) -> World | None:
         """The world of this state, or None before the first job."""
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             found = statements.WORLD.first(connection)
             return None if found is None else found["world"]
 
@@ -115,7 +115,7 @@ class SqlStore:
         return self._one(statements.JOB_NAMED, key=idempotency_key)
 
     def _one(self, statement: Prepared, **values: str) -> Job | None:
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             row = statement.first(connection, **values)
         return None if row is None else rows.job_of(row)
 
@@ -145,7 +145,7 @@ class SqlStore:
 
     def any_open(self) -> bool:
         """Whether any job has not ended."""
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             return statements.ANY_OPEN.first(connection) is not None
 
     def counts(self) -> Counter[State]:
@@ -269,7 +269,7 @@ class SqlStore:
 
     def attempts(self, job_id: str) -> list[Attempt]:
         """All attempts at a job, oldest first."""
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             return [rows.attempt_of(row) for row in statements.ATTEMPTS.all(connection, job_id=job_id)]
 
     def record_progress(self, progress: Progressed, *, at: float, wall: float, workers: int) -> None:
