@@ -237,12 +237,17 @@ class Update:
 class Feed(Protocol):
     """Those who follow along."""
 
-    def hears(self, job_id: str, *, at_rest: bool) -> bool:
-        """Whether anybody wants to hear of a job as it stands; nothing need be said otherwise."""
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens to updates; none need be made otherwise."""
         ...
 
-    def publish(self, update: Update, *, at_rest: bool) -> None:
-        """Tell everybody who wants to hear of a job as it stands now; nobody is waited for."""
+    def publish(self, update: Update) -> None:
+        """Tell everybody who listens now; nobody is waited for."""
+        ...
+
+    def rests(self, job_id: str, *, ended: bool) -> None:
+        """Tell those who wait for a job that it has come to rest, and if it has ended also who asks later."""
         ...
 
 

@@ -64,55 +64,79 @@ def update(job_id: str, state: State) -> Update:
     )
 
 
-def heard(caller: Caller) -> str:
+def test_who_stays_hears_all_updates(bell: Bell, ring: Ring) -> None:
+    caller = ring()
+    assert bell.heard
+    bell.rests("a", ended=False)
+    bell.publish(update("a", State.RUNNING))
     told = next(caller.updates(SOON))
     assert told is not None
-    return f"{told.job_id} {told.state}"
-
-
-def test_who_stays_hears_all(bell: Bell, ring: Ring) -> None:
-    caller = ring()
-    assert bell.hears("a", at_rest=False)
-    bell.publish(update("a", State.RUNNING), at_rest=False)
-    assert heard(caller) == "a running"
+    assert (told.job_id, told.state) == ("a", State.RUNNING)
 
 
 def test_who_names_a_job_rings_again_and_hears_of_its_rest_alone(bell: Bell, ring: Ring) -> None:
     caller = ring()
-    bell.publish(update("b", State.RUNNING), at_rest=False)
-    assert caller.await_rest("a")
+    bell.publish(update("b", State.RUNNING))
+    caller.await_rest("a")
     assert rung(bell)
-    assert not bell.hears("a", at_rest=False)
-    assert not bell.hears("b", at_rest=True)
-    bell.publish(update("a", State.RUNNING), at_rest=False)
-    bell.publish(update("b", State.SUCCEEDED), at_rest=True)
-    bell.publish(update("a", State.SUCCEEDED), at_rest=True)
-    assert heard(caller) == "a succeeded"
-    assert not bell.hears("a", at_rest=True), "it was told twice"
-    assert caller.await_rest("b")
+    assert not bell.heard
+    bell.publish(update("a", State.RUNNING))
+    bell.rests("b", ended=False)
+    assert not caller.told_rest(1e-3)
+    bell.rests("a", ended=False)
+    assert caller.told_rest(SOON)
+    bell.rests("a", ended=True)
+    assert not caller.told_rest(1e-3), "it was told twice"
+    caller.await_rest("b")
     assert rung(bell)
-    bell.publish(update("b", State.FAILED), at_rest=True)
-    assert heard(caller) == "b failed"
+    bell.rests("b", ended=True)
+    assert caller.told_rest(SOON)
+
+
+def test_who_names_a_job_that_has_just_ended_is_told_at_once(bell: Bell, ring: Ring) -> None:
+    caller = ring()
+    bell.rests("held", ended=False)
+    bell.rests("ended", ended=True)
+    caller.await_rest("held")
+    assert rung(bell)
+    assert not caller.told_rest(1e-3), "it may go on by now"
+    caller.await_rest("ended")
+    assert rung(bell)
+    assert caller.told_rest(SOON)
+
+
+def test_jobs_that_ended_long_ago_are_not_kept(bell: Bell, ring: Ring) -> None:
+    caller = ring()
+    for number in range(2000):
+        bell.rests(f"job {number}", ended=True)
+    caller.await_rest("job 0")
+    assert rung(bell)
+    assert not caller.told_rest(1e-3)
+    caller.await_rest("job 1999")
+    assert rung(bell)
+    assert caller.told_rest(SOON)
 
 
 def test_a_caller_that_hangs_up_hears_nothing_and_does_not_ring(bell: Bell, ring: Ring) -> None:
     ring().close()
     assert not rung(bell)
-    assert not bell.hears("a", at_rest=True)
+    assert not bell.heard
 
 
 def test_a_line_to_a_supervisor_that_is_gone_says_so(bell: Bell, ring: Ring) -> None:
-    caller = ring()
+    first, second = ring(), ring()
+    first.await_rest("a")
+    assert rung(bell)
     bell.close()
-    assert not caller.await_rest("a")
-    assert list(caller.updates(SOON)) == []
+    assert not first.closed
+    assert not first.told_rest(SOON)
+    assert first.closed
+    second.await_rest("a")
+    assert second.closed
 
 
 def test_who_talks_without_end_is_hung_up_on(bell: Bell, ring: Ring) -> None:
     caller = ring()
-    assert caller.await_rest("a" * 100_000)
-    for _ in range(100):
-        if not bell.hears("b", at_rest=True):
-            break
+    caller.await_rest("a" * 10_000)
+    while bell.heard:
         assert not rung(bell)
-    assert not bell.hears("b", at_rest=True)

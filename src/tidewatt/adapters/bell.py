@@ -15,6 +15,7 @@ from tidewatt.ports import Update
 
 _HELLO = b"tidewatt 1\n"
 _LONGEST_NAME = 200
+_MOST_ENDED = 1000
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Update)
 
@@ -29,24 +30,22 @@ class _Follower:
     said: bytes = b""
     """Half of a name."""
     awaits: str | None = None
-    """The job whose end or rest alone it wants to hear of, empty once it has; None for whoever hears all."""
-
-    def hears(self, job_id: str, *, at_rest: bool) -> bool:
-        """Whether it wants to hear of a job as that stands."""
-        return self.awaits is None or (at_rest and self.awaits == job_id)
+    """The job that it waits for, empty once that rests; None for whoever hears all updates."""
 
 
 class Bell:
     """The supervisor's end: every connection is a ring, and whoever stays connected hears all updates.
 
-    Who then names a job, on a line of its own, rings again, and hears of nothing but of that one, once it has
-    come to rest: somebody who waits for many jobs one after the other need not connect for each.
+    Who then names a job, on a line of its own, rings again, and hears no more than that name, once the job
+    has come to rest: somebody who waits for many jobs one after the other need not connect for each.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._listener = listen(path)
         self._followers: dict[int, _Follower] = {}
+        self._ended: dict[str, None] = {}
+        """Jobs that ended last: who names one may have been about to while it did."""
         self._rung = False
         self._ears = Ears()
         self._ears.listen(self._listener.fileno(), self._let_in)
@@ -61,20 +60,27 @@ class Bell:
         rung, self._rung = self._rung, False
         return rung
 
-    def hears(self, job_id: str, *, at_rest: bool) -> bool:
-        """Whether anybody wants to hear of a job as it stands."""
-        return any(follower.hears(job_id, at_rest=at_rest) for follower in self._followers.values())
+    @property
+    def heard(self) -> bool:
+        """Whether anybody hears updates."""
+        return any(follower.awaits is None for follower in self._followers.values())
 
-    def publish(self, update: Update, *, at_rest: bool) -> None:
-        """Tell those who want to hear of it; one that does not keep up misses updates, never parts of one."""
+    def publish(self, update: Update) -> None:
+        """Tell all who hear updates; one that does not keep up misses some, never parts of one."""
         line = _encoder.encode(update) + b"\n"
         for follower in tuple(self._followers.values()):
-            if follower.hears(update.job_id, at_rest=at_rest):
-                if not follower.unsent:
-                    follower.unsent = line
-                    if follower.awaits is not None:
-                        follower.awaits = ""
-                self._flush(follower)
+            if follower.awaits is None:
+                self._tell(follower, line)
+
+    def rests(self, job_id: str, *, ended: bool) -> None:
+        """Tell those who wait for a job that it has come to rest, and if it has ended also who asks later."""
+        if ended:
+            self._ended[job_id] = None
+            if len(self._ended) > _MOST_ENDED:
+                del self._ended[next(iter(self._ended))]
+        for follower in tuple(self._followers.values()):
+            if follower.awaits == job_id:
+                self._tell_rest(follower, job_id)
 
     def close(self) -> None:
         """Hang up on everybody and remove the socket."""
@@ -114,6 +120,17 @@ class Bell:
         elif names:
             follower.awaits = names[-1].decode(errors="replace")
             self._rung = True
+            if follower.awaits in self._ended:
+                self._tell_rest(follower, follower.awaits)
+
+    def _tell_rest(self, follower: _Follower, job_id: str) -> None:
+        follower.awaits = ""
+        self._tell(follower, job_id.encode() + b"\n")
+
+    def _tell(self, follower: _Follower, line: bytes) -> None:
+        if not follower.unsent:
+            follower.unsent = line
+        self._flush(follower)
 
     def _flush(self, follower: _Follower) -> None:
         try:
@@ -138,7 +155,9 @@ class Caller:
         self._sock = sock
         self._heard = heard
         self.awaits = ""
-        """The job that it hears of alone, once that has come to rest; empty if it hears all."""
+        """The job that it waits for, if any."""
+        self.closed = False
+        """Whether either end was found to have hung up."""
 
     @classmethod
     def ring(cls, path: Path) -> "Caller | None":
@@ -159,22 +178,38 @@ class Caller:
             return None
         return cls(sock, heard[len(_HELLO) :])
 
-    def await_rest(self, job_id: str) -> bool:
-        """Ring again, to hear of one job alone once it has come to rest; False if nobody answers any more.
-
-        Whatever was said before is forgotten.
-        """
+    def await_rest(self, job_id: str) -> None:
+        """Ring again, to hear of one job alone once it rests; whatever was said before is forgotten."""
         self._heard, self.awaits = b"", job_id
         try:
+            self._sock.settimeout(0)
             with suppress(BlockingIOError):
-                self._sock.settimeout(0)
                 while self._sock.recv(1 << 16):
                     pass
-                return False
+                self.close()
             self._sock.sendall(job_id.encode() + b"\n")
         except OSError:
-            return False
-        return True
+            self.close()
+
+    def told_rest(self, timeout_s: float) -> bool:
+        """Whether it is told within so many seconds that the job it waits for has come to rest."""
+        name = self.awaits.encode()
+        self._sock.settimeout(timeout_s)
+        while not self.closed:
+            *lines, self._heard = self._heard.split(b"\n")
+            if name in lines:
+                self.awaits = ""
+                return True
+            try:
+                data = self._sock.recv(1 << 16)
+            except TimeoutError:
+                break
+            except OSError:
+                data = b""
+            self._heard += data
+            if not data:
+                self.close()
+        return False
 
     def updates(self, timeout_s: float) -> Iterator[Update | None]:
         """Updates as they come, None when none came for so long; ends when the supervisor hangs up."""
@@ -196,5 +231,6 @@ class Caller:
 
     def close(self) -> None:
         """Hang up."""
+        self.closed = True
         with suppress(OSError):
             self._sock.close()

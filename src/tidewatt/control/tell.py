@@ -33,26 +33,30 @@ class Teller:
         self._told: dict[str, State] = {}
 
     def tell_end(self, job: Job, plan: Plan | None) -> None:
-        """Publish a job that has ended."""
+        """Tell that a job has ended."""
         self._told.pop(job.id, None)
+        self._feed.rests(job.id, ended=True)
         self._publish(job, plan)
 
     def tell(self, jobs: list[Job], plan: Plan | None, *, everything: bool) -> None:
         """Publish jobs at work, those that are gone since the last call, and on demand all that are open."""
         standing = {job.id: job.state for job in jobs}
         for job_id in self._told.keys() - standing.keys():
-            if self._feed.hears(job_id, at_rest=True):
-                gone = self._store.job(job_id)
-                if gone is not None:
-                    self._publish(gone, plan)
+            self._feed.rests(job_id, ended=True)
+            gone = self._store.job(job_id) if self._feed.heard else None
+            if gone is not None:
+                self._publish(gone, plan)
         for job in jobs:
-            if everything or job.state in ACTIVE or self._told.get(job.id) is not job.state:
+            changed = self._told.get(job.id) is not job.state
+            if job.at_rest and (everything or changed):
+                self._feed.rests(job.id, ended=False)
+            if everything or changed or job.state in ACTIVE:
                 self._publish(job, plan)
         self._told = standing
 
     def _publish(self, job: Job, plan: Plan | None) -> None:
-        if self._feed.hears(job.id, at_rest=job.at_rest):
-            self._feed.publish(self._update(job, plan), at_rest=job.at_rest)
+        if self._feed.heard:
+            self._feed.publish(self._update(job, plan))
 
     def _update(self, job: Job, plan: Plan | None) -> Update:
         newest = self._recorder.newest(job)

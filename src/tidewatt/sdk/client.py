@@ -97,7 +97,7 @@ class Client:
                 self._admit(draft)
                 begin(draft.job.id)
                 named = self._keep(draft, handle.body, arguments, options.source)
-        if not self._following.ring(named.id):
+        if not (named.at_rest or self._following.ring(named.id)):
             self.wake()
         return named.id
 

@@ -38,12 +38,10 @@ class Following:
     def ring(self, job_id: str) -> bool:
         """Tell the supervisor of a job, the end of which may be waited for; False if there is none."""
         line = self._idle_line()
-        if line is not None and line.await_rest(job_id):
-            self._put_back(line)
-            return True
         if line is not None:
-            line.close()
-        return supervision.knock(self._home)
+            line.await_rest(job_id)
+            self._put_back(line)
+        return (line is not None and not line.closed) or supervision.knock(self._home)
 
     def updates(self, job_id: str, timeout_s: float | None) -> Iterator[Update]:
         """What happens to a job, until it has ended or is held.
@@ -72,36 +70,30 @@ class Following:
         Raises:
             TimeoutError: that has not come to pass after so many seconds.
         """
-        until, job = self._until(timeout_s), None
+        until = self._until(timeout_s)
+        job: Job | None = None
         line = self._idle_line()
-        while True:
-            if line is None or line.awaits != job_id:
-                if (job := self._look(job_id)).at_rest:
-                    break
-                line = line or wiring.wake(self._home)
-                if line.await_rest(job_id) and (job := self._look(job_id)).at_rest:
-                    break  # before anybody listened
-            try:
-                for update in line.updates(self._patience_s(job, until)):
-                    if _may_rest(update, job_id) and (job := self._look(job_id)).at_rest:
-                        self._put_back(line)
+        try:
+            while True:
+                if line is None or line.closed or line.awaits != job_id:
+                    if (job := self._look(job_id)).at_rest:
                         return job
-                    self._hold_to(until, job_id, timeout_s)
-            except BaseException:
-                self._put_back(line)
-                raise
-            line.close()
-            line = None
-        if line is not None:
+                    if line is None or line.closed:
+                        line = wiring.wake(self._home)
+                    line.await_rest(job_id)
+                told = line.told_rest(self._patience_s(job, until))
+                if (told or not line.closed) and (job := self._look(job_id)).at_rest:
+                    return job
+                self._hold_to(until, job_id, timeout_s)
+        finally:
             self._put_back(line)
-        return job
 
     def _until(self, timeout_s: float | None) -> float:
         return float("inf") if timeout_s is None else self._wall() + timeout_s
 
     def _patience_s(self, job: Job | None, until: float) -> float:
         """How long to wait for a word at most."""
-        silence_s = _SILENCE_S if job is None or job.wish is Wish.RUN else _HASTE_S
+        silence_s = _SILENCE_S if job is not None and job.wish is Wish.RUN else _HASTE_S
         return max(1e-3, min(silence_s, until - self._wall()))
 
     def _hold_to(self, until: float, job_id: str, timeout_s: float | None) -> None:
@@ -114,10 +106,10 @@ class Following:
         except IndexError:
             return None
 
-    def _put_back(self, line: Caller) -> None:
-        if self._idle:
+    def _put_back(self, line: Caller | None) -> None:
+        if line is not None and (self._idle or line.closed):
             line.close()
-        else:
+        elif line is not None:
             self._idle.append(line)
 
 

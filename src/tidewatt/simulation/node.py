@@ -52,10 +52,10 @@ class SimulatedMeter:
 class Nobody:
     """A feed that nobody listens to."""
 
-    def hears(self, job_id: str, *, at_rest: bool) -> bool:
-        """Nobody wants to hear of anything."""
-        del job_id, at_rest
-        return False
+    heard = False
 
-    def publish(self, update: Update, *, at_rest: bool) -> None:
+    def publish(self, update: Update) -> None:
         """Say it to the wind."""
+
+    def rests(self, job_id: str, *, ended: bool) -> None:
+        """Nobody waits for it."""
