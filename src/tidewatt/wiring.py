@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ from tidewatt.adapters import cgroup, supervision
 from tidewatt.adapters.bell import Bell, Caller
 from tidewatt.adapters.clocks.real import RealClock, ReplayClock
 from tidewatt.adapters.home import Home as Home  # noqa: PLC0414 - whoever asks for a state folder asks here
-from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.adapters.supervision import hold, tell
 from tidewatt.domain import world as worlds
 from tidewatt.domain.signal import Series
@@ -27,8 +26,10 @@ from tidewatt.runtime.journal import trim
 
 if TYPE_CHECKING:
     from tidewatt.adapters.engines.door import Place
+    from tidewatt.adapters.engines.footing import Footing
     from tidewatt.adapters.environments.cache import Environments
     from tidewatt.adapters.meters.detect import MeterFinding
+    from tidewatt.adapters.stores.sql import SqlStore
     from tidewatt.control.foresight import Prospect
     from tidewatt.control.loop import Loop
     from tidewatt.control.observe import Observer
@@ -40,12 +41,14 @@ _STUCK_S = 300.0
 _ANSWER_S = 60.0
 
 
-def open_store(home: Home) -> SqlStore:
+def open_store(home: Home) -> "SqlStore":
     """The store of a state folder.
 
     Raises:
         NewerState: a newer version wrote the folder or the database.
     """
+    from tidewatt.adapters.stores.sql import SqlStore  # noqa: PLC0415 - slow to load, and calls to warm workers need none
+
     home.prepare()
     return SqlStore.open(home.store_url)
 
@@ -186,13 +189,22 @@ def observer_at(store: Store, grid: Grid, world: World, *, supervised: bool) -> 
     return Observer(store, grid, clock, lambda: sites_of(world, known), prospect)
 
 
-def wake(home: Home) -> Caller:
+def wake(home: Home, begin: supervision.Begin | None = None) -> Caller:
     """Ring the supervisor of a state folder, starting one in today's environment if there is none.
+
+    Args:
+        home: the state folder.
+        begin: has a supervisor begin that was readied before.
 
     Raises:
         UsageError: it does not start; its log says why.
     """
-    return supervision.wake(home, settings.environment())
+    return supervision.wake(home, settings.environment(), begin)
+
+
+def readied(home: Home) -> AbstractContextManager[supervision.Begin | None]:
+    """A supervisor in today's environment whose zygote loads meanwhile, for whoever will call a function."""
+    return supervision.readied(home, settings.environment())
 
 
 def call_limits(home: Home) -> Limits:
@@ -209,21 +221,40 @@ def environments() -> "Environments":
     return Environments(Path(platformdirs.user_cache_dir("tidewatt")) / "environments")
 
 
-def supervise(home: Home, ready: int, follow_up: Callable[[Home], bool]) -> None:
+def supervise(home: Home, ready: int, follow_up: Callable[[Home], bool], begin: int | None = None) -> None:
     """Be the supervisor of a state folder until there is nothing left to do.
 
-    ``ready`` is a descriptor that is written to and closed once the supervisor listens. ``follow_up``
-    submits what triggers make of jobs that have succeeded, and tells whether that was anything.
+    Args:
+        home: the state folder.
+        ready: a descriptor that is written to and closed once the supervisor listens.
+        follow_up: submits what triggers make of jobs that have succeeded; tells whether that was anything.
+        begin: a descriptor on which whoever is about to call a function says when to begin, or hangs up.
+            Loading libraries takes longer than all else, so that a zygote does it from the first moment.
     """
     linger_s = float(os.environ.get("TIDEWATT_LINGER_S", _LINGER_S))
+    footing = _footing(home)
+    if begin is not None:
+        footing.common.prepare()
+        if not supervision.told_to_begin(begin):
+            footing.close()
+            return
     with home.lock.open("a+") as lock, suppress(KeyboardInterrupt):
         if not hold(lock):
+            footing.close()
             return
-        while _supervise_once(home, ready, linger_s, follow_up):
-            ready = -1
+        while _supervise_once(home, ready, linger_s, follow_up, footing):
+            ready, footing = -1, _footing(home)
 
 
-def _supervise_once(home: Home, ready: int, linger_s: float, follow_up: Callable[[Home], bool]) -> bool:
+def _footing(home: Home) -> "Footing":
+    from tidewatt.adapters.engines.footing import Footing  # noqa: PLC0415 - only a supervisor needs it
+
+    return Footing(_TRAINER, home)
+
+
+def _supervise_once(
+    home: Home, ready: int, linger_s: float, follow_up: Callable[[Home], bool], footing: "Footing"
+) -> bool:
     """Run the loop until it is idle; True if a job came in while the bell was being taken down."""
     from tidewatt.adapters.engines.local import LocalEngine  # noqa: PLC0415 - the same
     from tidewatt.adapters.engines.nursery import end_strays  # noqa: PLC0415 - the same
@@ -235,19 +266,18 @@ def _supervise_once(home: Home, ready: int, linger_s: float, follow_up: Callable
     store = patient(opened, outage)
     followed = patiently(lambda: bool(opened.triggers.waiting()) and follow_up(home), outage)
     if supervision.left_open(home):
-        end_strays(str(home.path))
+        end_strays(str(home.path), footing.common.pid)
         supervision.sweep(home, lambda job_id: store.job(job_id) is not None)
     standby = _standby(store)
     bell = Bell(home.socket)
-    place, prepared = _place(home, store, linger_s), not any_work(store)
+    if not any_work(store):
+        footing.common.prepare()  # somebody is about to call a function
     log_bytes = settings.log_limit_bytes()
     engine = LocalEngine(
-        _TRAINER,
-        home=home,
+        footing,
         keeps=standby.keeps,
-        place=place,
+        place=_place(home, store, linger_s),
         environments=environments,
-        prepared=prepared,
         trim=lambda logs: trim([*logs, home.log], log_bytes),
     )
     engine.listen(bell.fileno(), bell.visit)

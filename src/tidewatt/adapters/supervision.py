@@ -2,17 +2,18 @@
 
 import fcntl
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from threading import Event
 from types import FrameType
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from tidewatt.adapters.bell import Caller
 from tidewatt.adapters.home import Home
@@ -21,13 +22,19 @@ from tidewatt.domain.units import format_duration
 from tidewatt.errors import TidewattError, UsageError
 
 _READY = b"ready"
+_BEGIN = b"begin"
 _MOST_FAILURES = 5
 _LONGEST_LOG = 1_000_000
 """From so many bytes on the log of supervisors is begun anew, and the one before is kept."""
 _MOMENT_S = 0.2
 _RETRY_S = 1.0
+_PATIENCE_S = 60.0
+"""A supervisor that was readied waits so long for whoever is to tell it to begin."""
 _TRIES = 100
 """A supervisor that is leaving may take seconds to end its zygote; each try waits for it a moment."""
+
+Begin = Callable[[], bool]
+"""Tells a supervisor that was readied to begin, and whether it then listens."""
 
 
 @contextmanager
@@ -110,10 +117,15 @@ def _opened(home: Home) -> list[str]:
     return [path.name for path in home.jobs.glob("*-calls-*") if path.stat().st_mtime >= since]
 
 
-def wake(home: Home, environment: Mapping[str, str]) -> Caller:
+def wake(home: Home, environment: Mapping[str, str], begin: Begin | None = None) -> Caller:
     """Ring the supervisor of a state folder, starting one if there is none.
 
     It is no child of this process in any way that matters: a session of its own, no terminal.
+
+    Args:
+        home: the state folder.
+        environment: that of a supervisor that is started.
+        begin: has one begin that was readied; it is tried first.
 
     Raises:
         UsageError: it does not start; its log says why.
@@ -123,7 +135,9 @@ def wake(home: Home, environment: Mapping[str, str]) -> Caller:
         caller = Caller.ring(home.socket)
         if caller is not None:
             return caller
-        if not _start(home, environment) and not supervised(home):
+        listens = begin() if begin is not None else _start(home, environment)
+        begin = None
+        if not listens and not supervised(home):
             failures += 1
         if failures == _MOST_FAILURES:
             break
@@ -133,6 +147,66 @@ def wake(home: Home, environment: Mapping[str, str]) -> Caller:
         "one that starts",
         f"read {home.log}",
     )
+
+
+@contextmanager
+def readied(home: Home, environment: Mapping[str, str]) -> Generator[Begin | None]:
+    """Start a supervisor that has a zygote load its libraries and touches nothing until it is told to begin.
+
+    Whoever knows that one will be needed, and has things to do before, does them in the body. At its end a
+    supervisor that was not told to begin leaves. None is started where one is there, or is being readied.
+
+    Raises:
+        NewerState: a newer version wrote the folder.
+        UsageError: the folder cannot be used.
+    """
+    home.prepare()
+    with _alone(home) as alone:
+        if not alone or supervised(home):
+            yield None
+            return
+        waiting, word = os.pipe()
+        try:
+            reader, process = _open(home, environment, [waiting])
+        except BaseException:
+            os.close(word)
+            raise
+        finally:
+            os.close(waiting)
+
+        def begin() -> bool:
+            with suppress(BrokenPipeError):  # it has ended
+                os.write(word, _BEGIN)
+            return _listens(reader)
+
+        try:
+            yield begin
+        finally:
+            os.close(word)
+            reader.close()
+            process.wait()
+
+
+def told_to_begin(begin: int) -> bool:
+    """Wait until it is known whether a supervisor that was readied is wanted."""
+    with os.fdopen(begin, "rb", 0) as word:
+        told, _, _ = select.select([word], [], [], _PATIENCE_S)
+        return bool(told) and word.read(len(_BEGIN)) == _BEGIN
+
+
+@contextmanager
+def _alone(home: Home) -> Generator[bool]:
+    """Whether nobody else readies a supervisor; one that is begun tells so by its own lock."""
+    folder = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        alone = True
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+        yield alone
+    finally:
+        os.close(folder)
 
 
 def knock(home: Home) -> bool:
@@ -150,27 +224,45 @@ def dial(home: Home) -> socket.socket | None:
 
 def _start(home: Home, environment: Mapping[str, str]) -> bool:
     """Start a supervisor and wait until it listens; False if it left, as it does if there is one already."""
-    reader, writer = os.pipe()
-    command = [sys.executable, "-m", "tidewatt.cli.supervisor", str(home.path), str(writer)]
+    reader, process = _open(home, environment, [])
+    with reader:
+        process.wait()
+        return _listens(reader)
+
+
+def _listens(reader: BinaryIO) -> bool:
+    """Wait for the word of a supervisor, or its end."""
+    return reader.read(len(_READY)) == _READY
+
+
+def _open(
+    home: Home, environment: Mapping[str, str], given: Sequence[int]
+) -> tuple[BinaryIO, "subprocess.Popen[bytes]"]:
+    """Start a supervisor with further descriptors; where it says that it listens, and what to wait for."""
+    said, writer = os.pipe()
+    reader = os.fdopen(said, "rb")
+    passed = [writer, *given]
+    command = [sys.executable, "-m", "tidewatt.cli.supervisor", str(home.path), *map(str, passed)]
     try:
         with suppress(OSError):  # another one is doing the same
             if home.log.stat().st_size > _LONGEST_LOG:
                 home.log.replace(home.log.with_suffix(".log.1"))
         with home.log.open("ab") as log:
-            subprocess.run(  # noqa: S603 - our own module, with arguments of our own
+            process = subprocess.Popen(  # noqa: S603 - our own module, with arguments of our own
                 command,
-                check=False,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=[writer],
+                pass_fds=passed,
                 cwd="/",
                 env=environment,
             )
+    except BaseException:
+        reader.close()
+        raise
     finally:
         os.close(writer)
-    with os.fdopen(reader, "rb") as ready:
-        return ready.read(len(_READY)) == _READY
+    return reader, process
 
 
 class Outage:

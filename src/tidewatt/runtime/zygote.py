@@ -10,8 +10,8 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -24,6 +24,9 @@ from tidewatt.runtime.child import die_with_parent
 from tidewatt.runtime.messages import Fork, Forked, Hire, Hired, Post, Reaped, Refused
 from tidewatt.runtime.payload import importable
 from tidewatt.runtime.secret import Secrets
+
+_FULL = 2
+"""The generation of a collection that leaves nothing out."""
 
 
 class Zygote:
@@ -124,11 +127,29 @@ class Zygote:
 
 def preload(modules: list[str]) -> None:
     """Import what workers will need; what is absent or broken is left to the worker that wants it."""
-    for name in modules:
-        if importable(name):
-            with suppress(Exception):
-                importlib.import_module(name)
-        linecache.clearcache()  # sources that a library has read of itself; the next one can have the room
+    with _gone_through_once():
+        for name in modules:
+            if importable(name):
+                with suppress(Exception):
+                    importlib.import_module(name)
+            linecache.clearcache()  # sources that a library has read of itself: the next can have the room
+    gc.collect()
+    gc.freeze()  # the children share these pages until they write to them
+
+
+@contextmanager
+def _gone_through_once() -> Generator[None]:
+    """Have each collection of garbage go through what came since the last full one, and not through all."""
+
+    def keep(phase: str, about: dict[str, int]) -> None:
+        if phase == "stop" and about["generation"] == _FULL:
+            gc.freeze()
+
+    gc.callbacks.append(keep)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(keep)
 
 
 def main() -> None:
@@ -148,8 +169,6 @@ def main() -> None:
     sys.path += options.behind
     supervisor = os.getppid()
     preload(options.preload)
-    gc.collect()
-    gc.freeze()  # the children share these pages until they write to them
     pages.give_back()  # they do not get those of files from here, but from the system's cache
     channel = Channel(socket.socket(fileno=options.fd))
     Zygote(channel, options.trainer, options.groups, options.secrets).serve()

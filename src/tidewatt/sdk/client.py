@@ -213,8 +213,12 @@ class Client:
         wiring.wake(self.home).close()
         return True
 
-    def host(self, spec: FunctionSpec) -> None:
+    def host(self, spec: FunctionSpec, begin: supervision.Begin | None = None) -> None:
         """See that somebody is there to whom a function can be given, without a job.
+
+        Args:
+            spec: the function.
+            begin: has a supervisor begin that was readied before.
 
         Raises:
             UsageError: no zone is known, or no supervisor starts.
@@ -223,7 +227,7 @@ class Client:
         request = WorldRequest(zones=self.zones(spec, ()))
         with supervision.submitting(self.home):
             self._join(request)
-        wiring.wake(self.home).close()
+        wiring.wake(self.home, begin).close()
 
     def _join(self, request: WorldRequest) -> World:
         """The world that there is, or a new one; it is saved for whoever supervises it."""

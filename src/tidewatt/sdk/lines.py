@@ -5,7 +5,7 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
@@ -251,10 +251,12 @@ class Switchboard:
             return self._code
 
     def _host(self, home: wiring.Home) -> None:
-        from tidewatt.sdk.client import Client  # noqa: PLC0415 - only the first call of a quiet state folder needs a store
+        apart = self._spec.environment is not None  # it will have a zygote of its own
+        with nullcontext() if apart else wiring.readied(home) as begin:
+            from tidewatt.sdk.client import Client  # noqa: PLC0415 - only the first call of a quiet state folder needs a store
 
-        with Client(home.path) as client:
-            client.host(self._spec)
+            with Client(home.path) as client:
+                client.host(self._spec, begin)
 
 
 class Stop:

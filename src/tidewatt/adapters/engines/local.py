@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidewatt.adapters.cgroup import Groups
 from tidewatt.adapters.engines import teams
 from tidewatt.adapters.engines.door import Place
+from tidewatt.adapters.engines.footing import Footing
 from tidewatt.adapters.engines.hall import Hall
 from tidewatt.adapters.engines.nurseries import Nurseries
-from tidewatt.adapters.engines.nursery import Nursery, Room, shared
+from tidewatt.adapters.engines.nursery import Nursery, Room
 from tidewatt.adapters.engines.processes import end_all, kill_group
 from tidewatt.adapters.engines.times import Times
-from tidewatt.adapters.home import Home
-from tidewatt.adapters.limiting import limiting
 from tidewatt.domain.job import Attempt
 from tidewatt.ports import (
     EngineEvent,
@@ -55,21 +53,19 @@ class LocalEngine:
 
     def __init__(
         self,
-        trainer: str,
+        footing: Footing | str,
         *,
-        home: Home | None = None,
         warm_s: float = 60.0,
         keeps: Callable[[float], bool] = lambda _seconds: False,
         place: Place | None = None,
         environments: "Callable[[], Environments] | None" = None,
-        prepared: bool = False,
         trim: Callable[[Sequence[Path]], None] = lambda _logs: None,
     ) -> None:
+        """Start nothing yet; ``footing`` may be the name of a trainer, where there is no state folder."""
         wall, answer_s = (place.wall, place.answer_s) if place is not None else (lambda: 0.0, 0.0)
-        groups = limiting() or Groups.below_own()
-        told = shared(trainer, home, groups.limits if groups is not None else "")
-        self._nurseries = Nurseries(told, environments, wall, answer_s)
-        self._times = Times(groups)
+        footing = Footing(footing, None) if isinstance(footing, str) else footing
+        self._nurseries = Nurseries(footing, environments, wall, answer_s)
+        self._times = Times(footing.groups)
         self._warm_s = warm_s
         self._trim = trim
         self._keeps = keeps
@@ -87,9 +83,7 @@ class LocalEngine:
         """Where functions are called; without it each job has a process of its own."""
         if self._hall is not None:
             self._selector.register(self._hall, selectors.EVENT_READ)
-        if prepared:  # somebody is about to call a function
-            self._nurseries.common.prepare()
-            self._watch_nurseries()
+        self._watch_nurseries()
 
     def listen(self, fileno: int, visit: Callable[[], bool]) -> None:
         """Wake up for a further descriptor as well; ``visit`` deals with it and says whether it rang."""

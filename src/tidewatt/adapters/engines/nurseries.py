@@ -1,9 +1,10 @@
 """The zygotes of a supervisor: one for each environment that anything runs in, side by side."""
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
+from tidewatt.adapters.engines.footing import Footing
 from tidewatt.adapters.engines.nursery import Nursery, Room
 from tidewatt.domain.function import FunctionSpec
 from tidewatt.domain.units import format_duration
@@ -20,18 +21,18 @@ class Nurseries:
 
     def __init__(
         self,
-        told: Sequence[str],
+        footing: Footing,
         environments: "Callable[[], Environments] | None",
         wall: Callable[[], float],
         answer_s: float,
     ) -> None:
-        self._told = told
+        self._told = footing.told
         self._environments = environments
         """Where they are; asked for by the first that is wanted, since most supervisors want none."""
         self._wall = wall
         self._answer_s = answer_s
         """Real seconds in which a zygote has to answer who asks it for a worker."""
-        self.common = Nursery(told, Room())
+        self.common = footing.common
         self._special: dict[Room, Nursery] = {}
         self._used_wall: dict[Room, float] = {}
         """When each was last seen to have workers."""

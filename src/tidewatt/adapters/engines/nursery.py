@@ -118,6 +118,11 @@ class Nursery:
             self._process.kill()
 
     @property
+    def pid(self) -> int | None:
+        """The number of the zygote, None if there is none."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def gone(self) -> bool:
         """Whether there was a zygote and it has ended."""
         return self._process is not None and self._process.poll() is not None
@@ -216,16 +221,21 @@ def _open(words: Sequence[str], variables: dict[str, str], fds: Sequence[int]) -
     )
 
 
-def end_strays(home: str) -> None:
+def end_strays(home: str, ours: int | None = None) -> None:
     """End zygotes that killed supervisors of a state folder have left, with all of their workers.
 
     A worker is known to the store a moment after it was forked, and one that a zygote was only asked for may
     be forked long after whoever asked is gone. They all carry the command line of their zygote.
+
+    Args:
+        home: the state folder.
+        ours: the number of a zygote that the caller has started, which has no workers yet.
     """
     found: list[tuple[int, float]] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             command_line = process.cmdline()
-            if {_ZYGOTE, _STARTER} & set(command_line) and (_HOME, home) in pairwise(command_line):
+            known = {_ZYGOTE, _STARTER} & set(command_line) and (_HOME, home) in pairwise(command_line)
+            if known and process.pid != ours:
                 found.append((process.pid, process.create_time()))
     end_all(sorted(found, key=lambda each: each[1]))  # a zygote before its workers: it forks no more
