@@ -39,7 +39,7 @@ def worker_of(folder: Path, preload: list[str]) -> Generator[Channel]:
         spill_bytes=1 << 20,
     )
     with end:
-        ours.send(Hire(post), [end.fileno()])
+        ours.send(Hire(post), fds=[end.fileno()])
     command = [sys.executable, "-m", "tidewatt.runtime.zygote", "--trainer", "nothing:at_all"]
     told = {"--fd": theirs.fileno(), "--behind": [str(folder)], "--preload": preload}
     command += [word for name, value in told.items() for word in (name, json.dumps(value))]
@@ -57,7 +57,7 @@ def called(worker: Channel, body: Callable[[], object]) -> Any:  # noqa: ANN401 
     """What a function returns that a warm worker calls, or its fault."""
     ours, theirs = socket.socketpair()
     with theirs:
-        worker.send(Take(), [theirs.fileno()])
+        worker.send(Take(), fds=[theirs.fileno()])
     frames.send(ours, frames.Kind.CODE, cloudpickle.dumps(body), LIMITS)
     line = Line(ours, LIMITS)
     ((_, value),) = line.ask(cloudpickle.dumps([((), {})]), PATIENCE_S)

@@ -30,7 +30,8 @@ class Actor:
         self._clock = clock
         self._folder = folder
         self._awake = awake
-        self._asked_to_leave: dict[tuple[str, int], float] = {}
+        self._asked_to_leave: dict[str, tuple[int, float]] = {}
+        """By job: which attempt, and the real instant."""
 
     def act(self, job: Job, plan: Plan, snapshot: Snapshot, *, at_once: bool = False) -> float | None:
         """Make the next move of a job, if there is one to make.
@@ -67,13 +68,17 @@ class Actor:
 
         Both count while the machine is awake: an attempt that slept with it has had none of that time.
         """
-        asked = self._asked_to_leave.get((job.id, job.token))
+        token, asked = self._asked_to_leave.get(job.id, (0, 0.0))
         timeout_s = job.function.timeout_s
         if timeout_s is not None and self._awake.since_s(self._began_wall(job)) > timeout_s:
             self._engine.kill(job.id, f"TimeoutError: still running after {timeout_s:g} s")
-        elif asked is not None and self._awake.since_s(asked) > job.function.grace_s:
-            self._asked_to_leave[job.id, job.token] = self._clock.wall()
+        elif token == job.token and self._awake.since_s(asked) > job.function.grace_s:
+            self._asked_to_leave[job.id] = job.token, self._clock.wall()
             self._engine.kill(job.id)
+
+    def forget(self, job_id: str) -> None:
+        """Let go of what was noted of a job that is open no more."""
+        self._asked_to_leave.pop(job_id, None)
 
     def _began_wall(self, job: Job) -> float:
         newest = self._recorder.newest(job)
@@ -119,7 +124,7 @@ class Actor:
     def _suspend(self, job: Job, why: str) -> None:
         at, wall = self._clock.now(), self._clock.wall()
         self._store.move(job.id, State.RUNNING, State.SUSPENDING, at=at, wall=wall, detail=why)
-        self._asked_to_leave[job.id, job.token] = wall
+        self._asked_to_leave[job.id] = job.token, wall
         self._engine.suspend(job.id)
 
     def _stays_until(self, job: Job, now: float) -> float:

@@ -103,8 +103,8 @@ class Books:
         """What a job has drawn since it was submitted."""
         return self._runs.get(job_id, NOTHING)
 
-    def close(self, job_id: str) -> None:
-        """Forget what a job has drawn that has ended and was told of; the month's sums stay."""
+    def forget(self, job_id: str) -> None:
+        """Let go of what a job has drawn that is open no more and was told of; the month's sums stay."""
         self._runs.pop(job_id, None)
         self._subjects.pop(job_id, None)
 

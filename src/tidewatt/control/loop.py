@@ -117,13 +117,7 @@ class Loop:
             parts.store, parts.clock, Places(self._sites, parts.factors), parts.grid.name
         )
         self._metering = Metering(
-            parts.store,
-            parts.engine,
-            parts.meter,
-            parts.clock,
-            books,
-            parts.stall_share,
-            parts.devices,
+            parts.store, parts.engine, parts.meter, parts.clock, books, parts.stall_share, parts.devices
         )
         self._spending = Spending(parts.store, parts.engine, parts.clock, books, parts.budgets)
         self._teller = Teller(
@@ -137,8 +131,10 @@ class Loop:
         self._looked_wall = 0.0
         self._ended: dict[str, Job] = {}
         """Jobs that have ended in this turn, by name."""
-        self._stuck: set[tuple[str, int]] = set()
-        """Attempts that were ended for it."""
+        self._stuck: dict[str, int] = {}
+        """By job, the attempt that was ended for it."""
+        self._kept: set[str] = set()
+        """Jobs that were open at the end of the turn before, of which something may be kept."""
 
     def run(self, linger_s: float) -> None:
         """Work until nothing is left to do, then wait so many real seconds for more."""
@@ -200,12 +196,22 @@ class Loop:
                 self._actor.enforce(job)
         rung = any(isinstance(event, Rung) for event in events)  # by whoever follows from now on, it may be
         self._teller.tell(self._open, self._agenda.plan, everything=planned or rung)
-        while self._ended:  # nobody waits for this
-            _, ended = self._ended.popitem()
-            self._keeper.keep_hindsight(ended)
-            self._books.close(ended.id)
-            self._recorder.forget(ended.id)
+        self._close()  # nobody waits for this
         return bool(jobs) or self._engine.resting or self._engine.serving
+
+    def _close(self) -> None:
+        """Save what receipts of ended jobs need, and keep nothing of jobs that are open no more."""
+        while self._ended:
+            job_id, ended = self._ended.popitem()
+            self._keeper.keep_hindsight(ended)
+            self._kept.add(job_id)
+        here = {job.id for job in self._open}
+        parts = (self._books, self._observer, self._recorder, self._actor, self._metering, self._spending)
+        for job_id in self._kept - here:
+            self._stuck.pop(job_id, None)
+            for part in parts:
+                part.forget(job_id)
+        self._kept = here
 
     def _held_to_budgets(self, jobs: list[Job]) -> list[Job]:
         """Have budgets judge all jobs; they are returned as they stand after that."""
@@ -376,15 +382,14 @@ class Loop:
 
         A training goes on from its last checkpoint; a function has failed, as if its time were out.
         """
-        attempt = (job.id, job.token)
-        still_s = self._metering.still_s(*attempt)
-        if not still_s or attempt in self._stuck:
+        still_s = self._metering.still_s(job.id, job.token)
+        if not still_s or self._stuck.get(job.id) == job.token:
             return
         newest, after_s = self._recorder.newest(job), self._parts.stuck_after_s
         stepped = newest is not None and newest.last_step is not None
         patience_s = stuck.patience_s(job.function, stepped=stepped, stuck_after_s=after_s)
         if patience_s is not None and still_s >= patience_s:
-            self._stuck.add(attempt)
+            self._stuck[job.id] = job.token
             said = f"stuck: no step and no work for {format_duration(still_s)}, so its workers are ended"
             self._store.note(job.id, at=self._clock.now(), wall=self._clock.wall(), detail=said)
             waited = f"TimeoutError: no work for {format_duration(still_s)}; timeout= lets a function wait"

@@ -68,7 +68,8 @@ class Metering:
         self._unsaved_s = 0.0
         self._usual = "" if meter is None else meter.name
         """Readings by another name are worth a note."""
-        self._noted: set[tuple[str, str]] = set()
+        self._noted: dict[str, set[str]] = {}
+        """By job, what was noted with it."""
 
     def begin(self, open_jobs: Sequence[Job]) -> None:
         """Start the first interval, and take up the totals of jobs that were begun earlier."""
@@ -83,6 +84,10 @@ class Metering:
         """For how many real seconds an attempt has neither stepped nor worked."""
         pulse = self._pulses.get((job_id, token))
         return pulse.still_s if pulse else 0.0
+
+    def forget(self, job_id: str) -> None:
+        """Let go of what was noted of a job that is open no more."""
+        self._noted.pop(job_id, None)
 
     def sample(
         self,
@@ -160,8 +165,8 @@ class Metering:
         """Save words with each job, once for each of what they are about: figures in them may change."""
         for attempt in usage.attempts if said else ():
             for about, words in said.items():
-                if (attempt.job_id, about) not in self._noted:
-                    self._noted.add((attempt.job_id, about))
+                if about not in self._noted.setdefault(attempt.job_id, set()):
+                    self._noted[attempt.job_id].add(about)
                     at, wall = self._clock.now(), self._clock.wall()
                     self._store.note(attempt.job_id, at=at, wall=wall, detail=words)
 

@@ -95,6 +95,11 @@ class Observer:
             self._intensities[zone] = (hour, wall, value)
         return value
 
+    def forget(self, job_id: str) -> None:
+        """Let go of what was learned for a job that is open no more."""
+        self._forebears.pop(job_id, None)
+        self._watts.pop(job_id, None)
+
     def _view(self, job: Job) -> JobView:
         function = job.function
         attempts = self._store.attempts(job.id)
@@ -159,9 +164,12 @@ class Observer:
         ended = [attempt for attempt in attempts if attempt.ended_wall is not None]
         known, seen = self._watts.get(job_id, (0, {}))
         if len(ended) > known:
-            seen = pace.watts_seen(pace.stints(ended, self._store.balances(job_id)))
+            seen = self._drew(job_id, ended)
             self._watts[job_id] = len(ended), seen
         return seen
+
+    def _drew(self, job_id: str, ended: Sequence[Attempt]) -> dict[int, float]:
+        return pace.watts_seen(pace.stints(ended, self._store.balances(job_id)))
 
     def _forebear(self, job: Job) -> Forebear:
         if job.function.kind is Kind.FUNCTION:  # it reports no steps to learn from
@@ -182,7 +190,8 @@ class Observer:
             if job.function.kind is Kind.COMMAND and earlier.state is State.SUCCEEDED:
                 found.append(Forebear(profiles.by_the_second(learned), profiles.ran_s(attempts, 0.0)))
             elif learned.steps_per_s:
-                found.append(Forebear(learned, earlier.steps_total, self._seen(earlier.id, attempts)))
+                ended = [attempt for attempt in attempts if attempt.ended_wall is not None]
+                found.append(Forebear(learned, earlier.steps_total, self._drew(earlier.id, ended)))
             if len(found) == _MOST_FOREBEARS:
                 break
         if not found:

@@ -44,8 +44,8 @@ class Spending:
         self._in_force = in_force
         self._budgets: Budgets | None = None
         self._rulings: dict[str, Ruling] = {}
-        self._ended: set[tuple[str, int]] = set()
-        """Attempts that were ended."""
+        self._ended: dict[str, int] = {}
+        """By job, the attempt that was ended last."""
 
     def look(self, jobs: Sequence[Job]) -> list[str]:
         """Judge these jobs and do what has to be done; those whose standing changed are returned."""
@@ -63,6 +63,10 @@ class Spending:
             elif ruling.action is Action.SUSPEND and ruling.lasting:
                 self._store.wish(job.id, Wish.HOLD)
         return [job.id for job in changed]
+
+    def forget(self, job_id: str) -> None:
+        """Let go of what was done about a job that is open no more."""
+        self._ended.pop(job_id, None)
 
     def holds(self, job_id: str) -> bool:
         """Whether a job may not run now."""
@@ -121,8 +125,8 @@ class Spending:
         """End a job as failed; what is at work first ends as that of a function that raised."""
         error = f"BudgetReached: {why}"
         if job.state in ACTIVE:
-            if (job.id, job.token) not in self._ended:
-                self._ended.add((job.id, job.token))
+            if self._ended.get(job.id) != job.token:
+                self._ended[job.id] = job.token
                 self._engine.kill(job.id, error)
             return
         self._engine.kill(job.id)  # a command that stands still
