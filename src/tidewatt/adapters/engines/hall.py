@@ -38,9 +38,8 @@ from tidewatt.runtime.messages import (
     Work,
     Yield,
 )
+from tidewatt.runtime.orphans import ORPHAN_S
 
-_ORPHAN_S = 0.5
-"""A worker whose caller has hung up is given so long to come to the end of its call by itself."""
 _LONGEST_NAME = 20
 
 
@@ -81,7 +80,7 @@ class Hall:
         """Seconds until a worker is to be let go, or an orphan ended, if nothing happens before."""
         now = self._place.wall()
         waits = [
-            w.since + (_ORPHAN_S if w.orphan else self._place.warm_s) - now
+            w.since + (ORPHAN_S if w.orphan else self._place.warm_s) - now
             for w in self._workers()
             if w.orphan or not (w.at_work or w.leaving)
         ]
@@ -386,7 +385,7 @@ class Hall:
         """Let go of workers that nobody has called for long, and end those whose caller is gone."""
         now = self._place.wall()
         for worker in self._workers():
-            if worker.orphan and now - worker.since >= _ORPHAN_S:
+            if worker.orphan and now - worker.since >= ORPHAN_S:
                 worker.orphan, worker.leaving = False, True
                 if worker.pid is not None:
                     kill_group(worker.pid)
