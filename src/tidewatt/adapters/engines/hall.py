@@ -172,6 +172,10 @@ class Hall:
         """All workers that there are."""
         return [(w.pid, w.started) for w in self._workers() if w.pid is not None]
 
+    def hung_up(self) -> list[int]:
+        """Workers whose connection has ended and of whose end nobody has told, by number."""
+        return [w.pid for w in self._workers() if w.channel.closed and w.pid is not None]
+
     def close(self) -> None:
         """End all workers, and send callers elsewhere."""
         self._door.close()
