@@ -157,6 +157,15 @@ def test_a_command_is_given_what_it_asks_for_alone_and_that_has_to_be_kept(
     assert 'a function names them itself: secrets=["TW_TEST_TOKEN"]' in err
 
 
+def test_a_command_finds_a_secret_also_by_a_name_that_its_environment_would_have(shell: Shell) -> None:
+    Home(shell.home).prepare()
+    for name in ("PATH", "OMP_NUM_THREADS"):
+        Secrets(shell.home / "secrets").keep(name, f"secret {name}")
+    given = ["--secret", "PATH", "--secret", "OMP_NUM_THREADS"]
+    program = 'test "$PATH, $OMP_NUM_THREADS" = "secret PATH, secret OMP_NUM_THREADS"'
+    shell.run("run", *given, "--", "sh", "-c", program)
+
+
 def test_the_commands_keep_list_and_remove_and_show_no_value(shell: Shell) -> None:
     assert "No secrets yet" in shell.run("secrets")[0]
     setting = shell.start("secrets", "set", "HF_TOKEN", stdin=-1)

@@ -13,7 +13,7 @@ from tidewatt.runtime.checkpoint import is_full
 from tidewatt.runtime.child import ONE_THREAD, die_with_parent, signal_tree
 from tidewatt.runtime.messages import Suspend
 from tidewatt.runtime.reporter import Reporter
-from tidewatt.runtime.secret import NO_VEIL, Veil
+from tidewatt.runtime.secret import Veil
 
 _LOOK_S = 0.05
 """How often to look whether it has ended, where the kernel does not tell."""
@@ -25,7 +25,7 @@ _LONGEST_LINE = 1 << 20
 
 
 def run(
-    reporter: Reporter, argv: Sequence[str], folder: str, *, path: str, veil: Veil = NO_VEIL
+    reporter: Reporter, argv: Sequence[str], folder: str, *, path: str, secrets: Sequence[str] = ()
 ) -> dict[str, int]:
     """Run a command to its end; what it prints goes where the worker's output goes.
 
@@ -34,18 +34,21 @@ def run(
         argv: the command and its arguments.
         folder: to run it in.
         path: where it looks for other commands, as ``$PATH`` says it.
-        veil: over what it prints; without secrets it writes into the log by itself.
+        secrets: names of what it is given, whatever else would have such a name in its environment; what it
+            prints of them is veiled. Without any it writes into the log by itself.
 
     Raises:
         CommandFailed: it cannot be started, or ends with another status than 0.
     """
     environment = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    given = {name: os.environ[name] for name in secrets}
+    veil = Veil(secrets)
     output = _Output(veil) if veil else None
     try:
         child = subprocess.Popen(  # noqa: S603 - running the user's command is what was asked for
             argv,
             cwd=folder,
-            env=environment | {"PATH": path},
+            env=environment | {"PATH": path} | given,
             stdin=subprocess.DEVNULL,
             stdout=None if output is None else output.entry,
             stderr=None if output is None else subprocess.STDOUT,

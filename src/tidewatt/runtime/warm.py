@@ -16,6 +16,7 @@ from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.faults import Fault
 from tidewatt.runtime.frames import Gone
 from tidewatt.runtime.messages import Busy, Idle, Leave, Post, Take, Took, Work, Yield
+from tidewatt.runtime.orphans import Watch
 from tidewatt.runtime.secret import Veil, check_given
 
 _QUIET_S = 0.1
@@ -29,14 +30,14 @@ Outcome = tuple[bool, Any]
 """Whether a call returned, and what; else its fault."""
 
 
-def main(post: Post, channel: Channel) -> int:
+def main(post: Post, channel: Channel, watch: Watch) -> int:
     """Serve until the supervisor lets go or is gone; the exit code is for the zygote."""
     settle(post)
     random.seed()
     if "numpy" in sys.modules:  # its generator came with the fork, and would be the same in every worker
         sys.modules["numpy"].random.seed()
     worker.redirect_output(post.log, Veil(post.function.secrets))
-    Warm(post, channel).serve()
+    Warm(post, channel, watch).serve()
     sys.stdout.flush()
     sys.stderr.flush()
     return worker.OK
@@ -51,9 +52,10 @@ def settle(post: Post) -> None:
 class Warm:
     """One worker's state between calls: at most one line, and the function that it is for."""
 
-    def __init__(self, post: Post, channel: Channel) -> None:
+    def __init__(self, post: Post, channel: Channel, watch: Watch) -> None:
         self._post = post
         self._channel = channel
+        self._watch = watch
         self._veil = Veil(post.function.secrets)
         self._limits = frames.Limits(
             most_bytes=post.most_bytes, spill_bytes=post.spill_bytes, folder=post.spill
@@ -98,6 +100,7 @@ class Warm:
                     self._let_go()
                     self._line = socket.socket(fileno=self._channel.take_fd())
                     self._line.setblocking(True)
+                    self._watch.enter(self._line)
                     self._yielding = self._served = False
                     worker.redirect_output(self._post.log, self._veil)
                     self._channel.send(Took())
@@ -125,8 +128,7 @@ class Warm:
                 self._answer(line, body)
                 self._served = True
         except Gone:
-            line.close()
-            self._line = None
+            self._drop(line)
             self._rest()
 
     def _learn(self, code: bytes) -> None:
@@ -181,9 +183,13 @@ class Warm:
         """Send the caller elsewhere; what it has sent and was not read, it sends again."""
         if self._line is not None:
             frames.farewell(self._line, frames.Kind.BYE)
-            self._line.close()
-            self._line = None
+            self._drop(self._line)
         self._yielding = False
+
+    def _drop(self, line: socket.socket) -> None:
+        self._watch.leave(line)
+        line.close()
+        self._line = None
 
 
 def _pickled(outcomes: list[Outcome]) -> bytes:

@@ -104,7 +104,7 @@ def _call(order: Order, rank: int, reporter: Reporter, trainer: str) -> object:
         reporter.begin()
         return body(**arguments)
     if order.function.kind is Kind.COMMAND:
-        return body(reporter, veil=Veil(order.function.secrets), **arguments)
+        return body(reporter, secrets=order.function.secrets, **arguments)
     module, _, attribute = trainer.partition(":")
     make: MakeRun = getattr(importlib.import_module(module), attribute)
     return body(make(order, rank, reporter), **arguments)

@@ -22,6 +22,7 @@ from tidewatt.runtime.allowance import Allowance, clear, excess
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.child import die_with_parent
 from tidewatt.runtime.messages import Fork, Forked, Hire, Hired, Post, Reaped, Refused
+from tidewatt.runtime.orphans import Orphans, Watch
 from tidewatt.runtime.payload import importable
 from tidewatt.runtime.secret import Secrets
 
@@ -39,6 +40,7 @@ class Zygote:
         self._secrets = secrets
         self._trainer = trainer
         self._children: set[int] = set()
+        self._orphans = Orphans()
         self._bell, signalled = socket.socketpair()
         self._bell.setblocking(False)
         signalled.setblocking(False)
@@ -49,14 +51,15 @@ class Zygote:
     def serve(self) -> None:
         """Work until the supervisor hangs up and the last worker has left."""
         while not self._channel.closed or self._children:
-            sources: list[Channel | socket.socket] = [self._bell]
-            if not self._channel.closed:
-                sources.append(self._channel)
-            ready, _, _ = select.select(sources, [], [])
+            alone = self._channel.closed
+            others: Orphans | Channel = self._orphans if alone else self._channel
+            ready, _, _ = select.select([self._bell, others], [], [], self._orphans.due_s())
             if self._bell in ready:
                 with suppress(BlockingIOError):
                     self._bell.recv(4096)
                 self._reap()
+            if alone:  # a supervisor would see for itself who has hung up
+                self._orphans.look()
             if self._channel in ready:
                 for message in self._channel.receive():
                     if isinstance(message, Fork):
@@ -82,7 +85,9 @@ class Zygote:
             os.close(fd)
             self._channel.send(Hired(post.number, why=why))
             return
-        pid, started = self._child(fd, post.function, lambda channel: warm.main(post, channel))
+        watch = Watch()
+        pid, started = self._child(fd, post.function, lambda channel: warm.main(post, channel, watch))
+        self._orphans.add(pid, watch)
         self._channel.send(Hired(post.number, pid, started))
 
     def _spoilt(self) -> str:
@@ -108,7 +113,7 @@ class Zygote:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setpgid(0, 0)
         die_with_parent(zygote)
-        for ours in (self._bell, self._signalled, self._channel):
+        for ours in (self._bell, self._signalled, self._channel, self._orphans):
             ours.close()
         Allowance.of(function).hold(self._groups)
         if self._secrets is not None:
@@ -120,6 +125,7 @@ class Zygote:
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
                 self._children.discard(pid)
+                self._orphans.forget(pid)
                 cpu_s = usage.ru_utime + usage.ru_stime
                 why = excess(self._groups / str(pid)) if self._groups is not None else ""
                 self._channel.send(Reaped(pid, os.waitstatus_to_exitcode(status), cpu_s, why))

@@ -39,9 +39,8 @@ from tidewatt.runtime.messages import (
     Work,
     Yield,
 )
+from tidewatt.runtime.orphans import ORPHAN_S
 
-_ORPHAN_S = 0.5
-"""A worker whose caller has hung up is given so long to come to the end of its call by itself."""
 _LONGEST_NAME = 20
 
 
@@ -82,7 +81,7 @@ class Hall:
         """Seconds until a worker is to be let go, or an orphan ended, if nothing happens before."""
         now = self._place.wall()
         waits = [
-            w.since + (_ORPHAN_S if w.orphan else self._place.warm_s) - now
+            w.since + (ORPHAN_S if w.orphan else self._place.warm_s) - now
             for w in self._workers()
             if w.orphan or not (w.at_work or w.leaving)
         ]
@@ -173,6 +172,10 @@ class Hall:
     def processes(self) -> list[tuple[int, float]]:
         """All workers that there are."""
         return [(w.pid, w.started) for w in self._workers() if w.pid is not None]
+
+    def hung_up(self) -> list[int]:
+        """Workers whose connection has ended and of whose end nobody has told, by number."""
+        return [w.pid for w in self._workers() if w.channel.closed and w.pid is not None]
 
     def close(self) -> None:
         """End all workers, and send callers elsewhere."""
@@ -387,7 +390,7 @@ class Hall:
         """Let go of workers that nobody has called for long, and end those whose caller is gone."""
         now = self._place.wall()
         for worker in self._workers():
-            if worker.orphan and now - worker.since >= _ORPHAN_S:
+            if worker.orphan and now - worker.since >= ORPHAN_S:
                 worker.orphan, worker.leaving = False, True
                 if worker.pid is not None:
                     kill_group(worker.pid)

@@ -14,15 +14,9 @@ from tidewatt.adapters.engines.nurseries import Nurseries
 from tidewatt.adapters.engines.nursery import Nursery, Room
 from tidewatt.adapters.engines.processes import end_all, kill_group
 from tidewatt.adapters.engines.times import Times
+from tidewatt.adapters.engines.unheard import Unheard
 from tidewatt.domain.job import Attempt
-from tidewatt.ports import (
-    EngineEvent,
-    EngineUsage,
-    Exited,
-    Order,
-    Rung,
-    WorkerUsage,
-)
+from tidewatt.ports import EngineEvent, EngineUsage, Exited, Order, Rung, WorkerUsage
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import sweep
 from tidewatt.runtime.messages import (
@@ -65,6 +59,7 @@ class LocalEngine:
         wall, answer_s = (place.wall, place.answer_s) if place is not None else (lambda: 0.0, 0.0)
         footing = Footing(footing, None) if isinstance(footing, str) else footing
         self._nurseries = Nurseries(footing, environments, wall, answer_s)
+        self._unheard = Unheard(footing.groups.limits if footing.groups is not None else "")
         self._times = Times(footing.groups)
         self._warm_s = warm_s
         self._trim = trim
@@ -143,8 +138,8 @@ class LocalEngine:
             for nursery in self._nurseries:
                 self._release(nursery)
         if not self._told:
-            due_s = min(timeout_s, self._release_unused(), self._nurseries.patience_s(), _LONGEST_S)
-            self._still.wait(self._selector.select, due_s)
+            looks_s = min(self._nurseries.patience_s(), self._unheard.due_s(), _LONGEST_S)
+            self._still.wait(self._selector.select, min(timeout_s, self._release_unused(), looks_s))
             self._hear()
         told, self._told = self._told, []
         return told
@@ -250,14 +245,29 @@ class LocalEngine:
                 self._lose(nursery)
         if self._hall is not None:
             self._hall.hear()
-            self._told += self._hall.told
-            self._hall.told.clear()
-            self._watch_nurseries()
+        self._hear_unheard()
         if self._visitors is not None and self._visitors():
             self._told.append(Rung())
         self._settle_all()
 
+    def _hear_unheard(self) -> None:
+        """Ask the kernel how workers ended that have hung up and of which their zygote does not tell."""
+        left = self._hall.hung_up() if self._hall is not None else []
+        for worker in teams.hung_up((*self._teams.values(), *self._resting.values())):
+            self._ignore(worker.channel)  # it would be readable for ever
+            left += [worker.pid] if worker.pid is not None else []
+        for news in self._unheard.look(left):
+            self._reaped(news)
+
+    def _ignore(self, channel: Channel) -> None:
+        if channel.fileno() in self._selector.get_map():
+            self._selector.unregister(channel)
+
     def _settle_all(self) -> None:
+        if self._hall is not None:
+            self._told += self._hall.told
+            self._hall.told.clear()
+            self._watch_nurseries()
         for team in tuple(self._teams.values()):
             self._settle(team)
 
@@ -325,7 +335,7 @@ class LocalEngine:
             self._times.let_go(worker.pid)
         for message in worker.channel.receive():  # its last words may come in after the news of its end
             self._from_worker(team, rank, worker, message)
-        self._selector.unregister(worker.channel)
+        self._ignore(worker.channel)
         worker.channel.close()
 
     def _lose(self, nursery: Nursery, why: str = "") -> None:
@@ -356,9 +366,8 @@ class LocalEngine:
         return [team for team in self._teams.values() if Room.of(team.order.function) == nursery.room]
 
     def _release(self, nursery: Nursery) -> None:
-        channel = nursery.channel
-        if channel is not None and channel.fileno() in self._selector.get_map():
-            self._selector.unregister(channel)
+        if nursery.channel is not None:
+            self._ignore(nursery.channel)
         nursery.discard()
 
     def _dismiss(self, team: teams.Team) -> None:
@@ -367,7 +376,7 @@ class LocalEngine:
         if worker.pid is not None:
             end_all([(worker.pid, worker.started)])
             self._times.let_go(worker.pid)
-        self._selector.unregister(worker.channel)
+        self._ignore(worker.channel)
         worker.channel.close()
 
     def _settle(self, team: teams.Team) -> None:

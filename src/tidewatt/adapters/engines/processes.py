@@ -10,8 +10,8 @@ import psutil
 from tidewatt.runtime.child import children
 
 _PATIENCE_S = 10.0
-_UTIME, _CSTIME = 11, 14
-"""Where utime, stime, cutime and cstime stand behind the name in /proc/PID/stat (proc(5))."""
+_STATE, _UTIME, _CSTIME, _STATUS = 0, 11, 14, 49
+"""Where state, utime to cstime and exit_code stand behind the name in /proc/PID/stat (proc(5))."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -50,6 +50,19 @@ def _own_and_ended(pid: int) -> float | None:
         return None
     ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     return float(times.user + times.system + ended)
+
+
+def code_of(pid: int) -> int | None:
+    """How a process ended, a negative code being the signal that ended it; None while it lives.
+
+    0 if it is gone already, so that the kernel does not tell any more.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - as above
+            fields = stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return None if psutil.pid_exists(pid) else 0
+    return os.waitstatus_to_exitcode(int(fields[_STATUS])) if fields[_STATE] in {b"Z", b"X"} else None
 
 
 def kill_group(pid: int) -> None:

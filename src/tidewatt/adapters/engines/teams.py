@@ -1,6 +1,6 @@
 """The workers of one attempt, what they have used and how it ended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,6 +80,12 @@ def strand(team: Team, why: str) -> None:
     """Its workers are not to blame for their end; of one that had ended before this says nothing."""
     if not all(worker.ended for worker in team.workers):
         team.stranded = why
+
+
+def hung_up(those: Iterable[Team]) -> list[Rank]:
+    """Workers of theirs alone whose connection has ended, and of whose end nobody has told."""
+    workers = (worker for team in those for worker in team.workers)
+    return [each for each in workers if each.channel.closed and not (each.ended or each.warm)]
 
 
 def begun(team: Team) -> Started | None:
