@@ -5,7 +5,7 @@ from tidewatt.control.observe import Observer
 from tidewatt.control.record import Recorder
 from tidewatt.control.spending import Spending
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ACTIVE, State
+from tidewatt.domain.lifecycle import ACTIVE, ENDED, State
 from tidewatt.domain.plan import Plan
 from tidewatt.ports import Clock, Feed, Store, Update
 
@@ -30,29 +30,34 @@ class Teller:
         self._observer = observer
         self._books = books
         self._spending = spending
-        self._told: dict[str, State] = {}
+        self._told: dict[str, tuple[State, bool]] = {}
+        """By job, its state and whether it rested, when that was told last."""
 
     def tell_end(self, job: Job, plan: Plan | None) -> None:
         """Tell that a job has ended."""
         self._told.pop(job.id, None)
-        self._feed.rests(job.id, ended=True)
+        self._rests(job)
         self._publish(job, plan)
 
     def tell(self, jobs: list[Job], plan: Plan | None, *, everything: bool) -> None:
         """Publish jobs at work, those that are gone since the last call, and on demand all that are open."""
-        standing = {job.id: job.state for job in jobs}
+        standing = {job.id: (job.state, job.at_rest) for job in jobs}
         for job_id in self._told.keys() - standing.keys():
-            self._feed.rests(job_id, ended=True)
-            gone = self._store.job(job_id) if self._feed.heard else None
+            gone = self._store.job(job_id)  # it has ended, or only come to be behind others
             if gone is not None:
+                self._rests(gone)
                 self._publish(gone, plan)
         for job in jobs:
-            changed = self._told.get(job.id) is not job.state
-            if job.at_rest and (everything or changed):
-                self._feed.rests(job.id, ended=False)
+            changed = self._told.get(job.id) != standing[job.id]
+            if everything or changed:
+                self._rests(job)
             if everything or changed or job.state in ACTIVE:
                 self._publish(job, plan)
         self._told = standing
+
+    def _rests(self, job: Job) -> None:
+        if job.at_rest:
+            self._feed.rests(job.id, ended=job.state in ENDED)
 
     def _publish(self, job: Job, plan: Plan | None) -> None:
         if self._feed.heard:
