@@ -295,10 +295,11 @@ def test_a_success_whose_supervisor_died_at_once_is_followed_by_the_next_one(
     shell = Shell(tmp_path / "home")
     counted = own.submit(handle, {"path": str(tmp_path / "five.txt")}, Options(source=path))
     own.result(counted)
-    for process in shell.alive():
-        if process.pid != os.getpid():
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+    killed = [process for process in shell.alive() if process.pid != os.getpid()]
+    for process in killed:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(killed, SOON)  # until it has ended, a supervisor holds the folder
     own.wake()
     for _ in range(int(SOON / 0.1)):
         if len(own.store.jobs()) == 2:

@@ -133,6 +133,7 @@ def test_a_line_to_a_supervisor_that_is_gone_says_so(bell: Bell, ring: Ring) -> 
     assert first.closed
     second.await_rest("a")
     assert second.closed
+    assert not second.told_rest(SOON)
 
 
 def test_who_talks_without_end_is_hung_up_on(bell: Bell, ring: Ring) -> None:

@@ -194,7 +194,8 @@ class Caller:
     def told_rest(self, timeout_s: float) -> bool:
         """Whether it is told within so many seconds that the job it waits for has come to rest."""
         name = self.awaits.encode()
-        self._sock.settimeout(timeout_s)
+        with suppress(OSError):  # it is closed
+            self._sock.settimeout(timeout_s)
         while not self.closed:
             *lines, self._heard = self._heard.split(b"\n")
             if name in lines:

@@ -1,5 +1,6 @@
 """Hearing from the supervisor how jobs fare, until they come to rest."""
 
+import weakref
 from collections.abc import Callable, Iterator
 
 from tidewatt import wiring
@@ -29,11 +30,8 @@ class Following:
         self._wall = wiring.clock_of(None).wall
         self._idle: list[Caller] = []
         """Lines that nobody uses now, one at most."""
-
-    def close(self) -> None:
-        """Hang up."""
-        while self._idle:
-            self._idle.pop().close()
+        self.close = weakref.finalize(self, _hang_up, self._idle)
+        """Hangs up; so does the end of a program that does not ask for it."""
 
     def ring(self, job_id: str) -> bool:
         """Tell the supervisor of a job, the end of which may be waited for; False if there is none."""
@@ -111,6 +109,11 @@ class Following:
             line.close()
         elif line is not None:
             self._idle.append(line)
+
+
+def _hang_up(lines: list[Caller]) -> None:
+    while lines:
+        lines.pop().close()
 
 
 def _may_rest(update: Update | None, job_id: str) -> bool:
