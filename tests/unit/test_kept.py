@@ -8,7 +8,8 @@ from tests.kept import sizes
 from tidewatt.adapters.grids.model import ModelGrid
 from tidewatt.adapters.stores.memory import MemoryStore
 from tidewatt.control.foresight import Prospect, by
-from tidewatt.control.loop import Loop, Parts
+from tidewatt.control.loop import Loop
+from tidewatt.control.parts import Parts
 from tidewatt.domain.budget import Budget
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Submission

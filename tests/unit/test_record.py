@@ -10,7 +10,7 @@ from tidewatt.domain.function import FunctionSpec, Kind, Payload
 from tidewatt.domain.job import Attempt, Job, Submission
 from tidewatt.domain.lifecycle import State
 from tidewatt.policy.hopeless import MOST_BROKEN, MOST_LOST
-from tidewatt.ports import Exited
+from tidewatt.ports import Exited, Started
 from tidewatt.simulation.clock import VirtualClock
 
 
@@ -37,6 +37,12 @@ def submitted(store: SqlStore) -> str:
     return "a"
 
 
+def attempt(token: int) -> Attempt:
+    return Attempt(
+        job_id="a", token=token, site="here", zone="DE", workers=1, started_at=0.0, started_wall=0.0
+    )
+
+
 def tried(store: SqlStore, job_id: str, *outcomes: str) -> Job:
     """The job after attempts that ended so, or as it stood when it was tried no more."""
     recorder = Recorder(store, VirtualClock(0.0))
@@ -45,18 +51,10 @@ def tried(store: SqlStore, job_id: str, *outcomes: str) -> Job:
         assert job is not None
         if job.state is not State.QUEUED:
             break
-        attempt = Attempt(
-            job_id=job_id,
-            token=job.token + 1,
-            site="here",
-            zone="DE",
-            workers=1,
-            started_at=0.0,
-            started_wall=0.0,
-        )
-        store.begin_attempt(job_id, State.QUEUED, attempt)
+        made = attempt(job.token + 1)
+        store.begin_attempt(job_id, State.QUEUED, made)
         error = "its zygote ended" if outcome == "stranded" else None
-        recorder.record(Exited(job_id=job_id, token=attempt.token, outcome=outcome, error=error))
+        recorder.record(Exited(job_id=job_id, token=made.token, outcome=outcome, error=error))
         job = store.job(job_id)
     assert job is not None
     return job
@@ -76,3 +74,47 @@ def test_a_job_that_is_stranded_time_after_time_is_given_up_in_the_end(store: Sq
     job = tried(store, submitted(store), *["stranded"] * (2 * MOST_BROKEN))
     assert (job.state, job.token) == (State.FAILED, MOST_BROKEN)
     assert "its zygote or its supervisor died 100 times in a row" in (job.error or "")
+
+
+def begun(store: SqlStore) -> tuple[Recorder, VirtualClock]:
+    """A recorder whose job has begun, and its clock."""
+    job = store.job(submitted(store))
+    assert job is not None
+    recorder = Recorder(store, clock := VirtualClock(0.0))
+    recorder.begin(job, attempt(1))
+    return recorder, clock
+
+
+def test_a_beginning_is_saved_when_it_is_asked_for_and_not_before(store: SqlStore) -> None:
+    recorder, clock = begun(store)
+    clock.advance(1.0)
+    told = recorder.record(Started(job_id="a", token=1, processes=((5, 6.0),)))
+    assert told.moved is not None
+    assert told.moved.state is State.RUNNING
+    assert [event.after for event in store.events("a")] == [State.QUEUED, State.STARTING]
+    clock.advance(2.0)
+    recorder.save()
+    recorder.save()  # there is nothing left to save
+    events = store.events("a")
+    assert [(event.at, event.after) for event in events[1:]] == [(0.0, State.STARTING), (1.0, State.RUNNING)]
+    assert store.attempts("a")[0].processes == ((5, 6.0),)
+
+
+def test_a_beginning_and_an_end_that_come_together_are_both_kept_with_their_instants(store: SqlStore) -> None:
+    recorder, clock = begun(store)
+    clock.advance(1.0)
+    recorder.record(Started(job_id="a", token=1, processes=((5, 6.0),)))
+    clock.advance(2.0)
+    told = recorder.record(Exited(job_id="a", token=1, outcome="succeeded", result="r"))
+    assert told.charged
+    recorder.save()
+    events = store.events("a")
+    assert [(event.at, event.after) for event in events[2:]] == [(1.0, State.RUNNING), (2.0, State.SUCCEEDED)]
+    assert store.attempts("a")[0].processes == ((5, 6.0),)
+
+
+def test_an_end_that_comes_too_late_takes_no_charges_with_it(store: SqlStore) -> None:
+    recorder, _ = begun(store)
+    assert not recorder.record(Exited(job_id="a", token=7, outcome="succeeded")).charged
+    recorder.save()
+    assert [event.after for event in store.events("a")] == [State.QUEUED, State.STARTING]

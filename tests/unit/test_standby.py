@@ -7,7 +7,8 @@ import pytest
 from tidewatt.adapters.grids.model import ModelGrid
 from tidewatt.adapters.stores.memory import MemoryStore
 from tidewatt.control.foresight import Prospect, by
-from tidewatt.control.loop import Loop, Parts
+from tidewatt.control.loop import Loop
+from tidewatt.control.parts import Parts
 from tidewatt.control.standby import Standby, cold_start_s
 from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.job import Attempt, Submission

@@ -7,7 +7,8 @@ from tidewatt.adapters.grids.model import ModelGrid
 from tidewatt.adapters.stores.memory import MemoryStore
 from tidewatt.control import unplanned
 from tidewatt.control.foresight import Prospect, by
-from tidewatt.control.loop import Loop, Parts
+from tidewatt.control.loop import Loop
+from tidewatt.control.parts import Parts
 from tidewatt.domain.function import FunctionSpec, Kind, Payload
 from tidewatt.domain.job import Submission
 from tidewatt.domain.lifecycle import Wish
