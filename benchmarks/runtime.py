@@ -291,18 +291,19 @@ def queue(folder: Path, jobs: int) -> Iterator[Figure]:
     calls: list[Call] = []
     took = timed(lambda: calls.append(nothing.submit(len(calls))), jobs)
     (supervisor,) = ours(folder / "home")[:1]
-    held = [own_mb(supervisor)]
+    held = [written_mb(supervisor.pid)]
     command = [sys.executable, "-m", "tidewatt.cli.main", "jobs"]
     listed = timed(lambda: subprocess.run(command, check=True, capture_output=True), 1)  # noqa: S603 - our own
     unwanted = iter(calls[::2])
     cancelled = timed(lambda: next(unwanted).cancel(), len(calls[::2]))
+    held.append(written_mb(supervisor.pid))
     gate.open("w").close()
     first.result()
     began = time.perf_counter()
     half, results = len(calls[1::2]) // 2, list[int]()
     for part in (calls[1::2][:half], calls[1::2][half:]):
         results += [call.result() for call in part]
-        held.append(own_mb(supervisor))
+        held.append(written_mb(supervisor.pid))
     if results != list(range(1, jobs, 2)):
         raise SystemExit("found wrong results of a long queue; wanted each argument in its place")
     rate = len(results) / (time.perf_counter() - began)
@@ -312,15 +313,32 @@ def queue(folder: Path, jobs: int) -> Iterator[Figure]:
     yield longest("queue_cancel_ms", cancelled, f"{each}; cancelling one of every other, the longest of all")
     source = f"half of {each}, no-ops, until the last result is read"
     yield Figure(name="queue_drain_per_s", value=rate, unit="1/s", source=source, n=jobs // 2)
-    source = f"the supervisor's own memory at the end, above what it was with {each} ({held[0]:.0f} MB)"
-    yield Figure(name="queue_grown_mb", value=held[2] - held[0], unit="MB", source=source, n=1)
-    source = "of it in the second half of the draining, when all that is loaded once is there"
-    yield Figure(name="queue_grown_late_mb", value=held[2] - held[1], unit="MB", source=source, n=1)
+    yield from grown(held, each)
 
 
-def own_mb(process: psutil.Process) -> float:
-    """Memory that a process shares with no other."""
-    return float(process.memory_full_info().uss) / 1e6
+def grown(held: Sequence[float], each: str) -> Iterator[Figure]:
+    """How much a supervisor has grown, by what it held before, after cancelling, halfway and at the end."""
+    before, cancelled, halfway, end = held
+    for name, grew, what in (
+        ("queue_grown_mb", end - before, f"written to by the supervisor, above {before:.0f} MB with {each}"),
+        ("queue_grown_early_mb", cancelled - before, "of it by listing and cancelling"),
+        (
+            "queue_grown_late_mb",
+            end - halfway,
+            "of it in the second half of the draining",
+        ),
+    ):
+        yield Figure(name=name, value=grew, unit="MB", source=what, n=1)
+
+
+def written_mb(pid: int) -> float:
+    """Memory that a process alone has and has written to.
+
+    Without the pages of files as they are: those that no other process shows just then would count, too,
+    though the system can take them back.
+    """
+    told = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    return sum(int(told[name].split()[0]) * 1024 for name in ("Private_Dirty", "Swap")) / 1e6
 
 
 def longest(name: str, took: list[float], source: str) -> Figure:

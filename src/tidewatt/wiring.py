@@ -274,13 +274,13 @@ def _supervise_once(
     bell = Bell(home.socket)
     if not any_work(store):
         footing.common.prepare()  # somebody is about to call a function
-    log_bytes = settings.log_limit_bytes()
+    log_bytes, own_log = settings.log_limit_bytes(), str(home.log)
     engine = LocalEngine(
         footing,
         keeps=standby.keeps,
         place=_place(home, store, linger_s),
         environments=environments,
-        trim=lambda logs: trim([*logs, home.log], log_bytes),
+        trim=lambda logs: trim([*logs, own_log], log_bytes),
     )
     engine.listen(bell.fileno(), bell.visit)
     try:

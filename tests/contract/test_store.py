@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, insert, inspect, text
 from tidewatt.accounting.balance import balances, beside
 from tidewatt.adapters.stores import rows, tables
 from tidewatt.adapters.stores.balances import PAGE
-from tidewatt.adapters.stores.database import Database
+from tidewatt.adapters.stores.database import CACHE_KB, Database
 from tidewatt.adapters.stores.migrations import LATEST, MIGRATIONS
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.domain.budget import Budget
@@ -842,13 +842,14 @@ def test_sqlite_is_asked_for_what_is_promised(sqlite_url: str, durable: bool, le
     with database.writing(durable=durable) as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
-            for name in ("synchronous", "foreign_keys", "busy_timeout", "journal_mode")
+            for name in ("synchronous", "foreign_keys", "busy_timeout", "journal_mode", "cache_size")
         }
     assert settings == {
         "synchronous": level,
         "foreign_keys": 1,
         "busy_timeout": 15_000,
         "journal_mode": "wal",
+        "cache_size": -CACHE_KB,
     }
     database.close()
 

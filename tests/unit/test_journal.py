@@ -47,7 +47,7 @@ def log(tmp_path: Path) -> Path:
 def test_what_is_short_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "short.log"
     path.write_bytes(b"line 1\n")
-    trim([path, tmp_path / "not there"], LIMIT)
+    trim([str(path), tmp_path / "not there"], LIMIT)
     assert path.read_bytes() == b"line 1\n"
 
 

@@ -1,7 +1,5 @@
 """How an attempt ended, from what became of its workers."""
 
-from pathlib import Path
-
 import pytest
 
 from tidewatt.adapters.engines.teams import Rank, Team, exit_of, logs_of
@@ -61,4 +59,4 @@ def test_a_worker_that_ended_without_a_word_was_lost() -> None:
 
 def test_each_rank_has_a_log() -> None:
     logs = logs_of(team(None, None))
-    assert logs == [Path("/jobs/f-1/attempt-3.log"), Path("/jobs/f-1/attempt-3.rank1.log")]
+    assert logs == ["/jobs/f-1/attempt-3.log", "/jobs/f-1/attempt-3.rank1.log"]

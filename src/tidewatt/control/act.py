@@ -111,7 +111,7 @@ class Actor:
                 token=attempt.token,
                 function=started.function,
                 payload=started.submission.payload,
-                folder=str(self._folder / job.id),
+                folder=f"{self._folder}/{job.id}",
                 site=site.name,
                 zone=site.zone,
                 workers=workers,

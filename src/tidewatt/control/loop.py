@@ -19,7 +19,7 @@ from tidewatt.control.tell import Teller
 from tidewatt.control.turns import Turns
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import ACTIVE, ENDED, Wish
+from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.site import Site
 from tidewatt.domain.units import HOUR_S, format_duration
 from tidewatt.policy import stuck
@@ -288,8 +288,8 @@ class Loop:
         """
         self._agenda.rest(held, self._clock.now() + HOUR_S)
         due = unplanned.due(jobs, site, [*held, *(job.id for job in jobs if self._spending.holds(job.id))])
-        if due:
-            self._sample(save=False)  # before reservations change
+        if any(job.wish is not Wish.CANCEL or job.state is not State.QUEUED for job in due):
+            self._sample(save=False)  # before reservations change; those who wait have none
         cancelled = [job for job in due if job.wish is Wish.CANCEL]
         for job in cancelled:
             self._actor.cancel(job)

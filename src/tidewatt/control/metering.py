@@ -26,6 +26,9 @@ from tidewatt.ports import (
 
 SAVE_EVERY_S = 10.0
 """Real seconds of readings that may wait to be saved together, and be lost if the supervisor is killed."""
+MOST_UNSAVED = 100
+"""Readings that may wait so: where reservations change hundreds of times a second, ten seconds of them would
+be many megabytes."""
 NO_STEPS: Mapping[tuple[str, int], int] = {}
 _JUMP_S = 5.0
 """Clocks that are kept in time are moved by less."""
@@ -113,7 +116,7 @@ class Metering:
                 self._unsaved.append(charge)
                 for allocation in charge[1]:
                     self._books.add(allocation, reading.start_at, intensities)
-        if save or self._unsaved_s >= SAVE_EVERY_S:
+        if save or self._unsaved_s >= SAVE_EVERY_S or len(self._unsaved) >= MOST_UNSAVED:
             self.save()
 
     def _read(self, usage: EngineUsage) -> EnergyReading | None:

@@ -31,12 +31,16 @@ def log_name(token: int, rank: int = 0) -> str:
     return f"attempt-{token}{f'.rank{rank}' if rank else ''}.log"
 
 
-def trim(paths: Iterable[Path], limit_bytes: int) -> None:
-    """Drop the older part of logs that hold more than a limit, so that half of it stays."""
+def trim(paths: Iterable[str | Path], limit_bytes: int) -> None:
+    """Drop the older part of logs that hold more than a limit, so that half of it stays.
+
+    A ``Path`` would have Python put the names of its folders into a table that is never made smaller: who
+    has ever new logs gives their names as they are.
+    """
     for path in paths:
         with suppress(OSError):  # it is not there yet, or not any more
-            if path.stat().st_blocks * 512 > limit_bytes:
-                _trim(path, limit_bytes)
+            if os.stat(path).st_blocks * 512 > limit_bytes:  # noqa: PTH116 - see above
+                _trim(Path(path), limit_bytes)
 
 
 def _trim(path: Path, limit_bytes: int) -> None:

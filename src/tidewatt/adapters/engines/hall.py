@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 from tidewatt.adapters.ears import Ears
 from tidewatt.adapters.engines.crew import TOKEN, Crew, Employer, Line, Warm, how_ended, post_of
@@ -148,9 +147,9 @@ class Hall:
         )
         return [*left, *opened], self._pool_cpu_s + idle_s
 
-    def logs(self) -> list[Path]:
+    def logs(self) -> list[str]:
         """Where what direct calls print goes."""
-        return [self._place.jobs / crew.job_id / log_name(TOKEN) for crew in self._crews.values()]
+        return [f"{self._place.jobs}/{crew.job_id}/{log_name(TOKEN)}" for crew in self._crews.values()]
 
     def kill(self, job_id: str) -> bool:
         """End all workers of the crew that is charged as this job; False if there is none."""

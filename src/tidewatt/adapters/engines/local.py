@@ -55,7 +55,7 @@ class LocalEngine:
         keeps: Callable[[float], bool] = lambda _seconds: False,
         place: Place | None = None,
         environments: "Callable[[], Environments] | None" = None,
-        trim: Callable[[Sequence[Path]], None] = lambda _logs: None,
+        trim: Callable[[Sequence[str]], None] = lambda _logs: None,
     ) -> None:
         """Start nothing yet; ``footing`` may be the name of a trainer, where there is no state folder."""
         wall, answer_s = (place.wall, place.answer_s) if place is not None else (lambda: 0.0, 0.0)

@@ -189,10 +189,10 @@ def left_by(attempt: Attempt, place: Path) -> Sequence[EngineEvent]:
     return [*told, Exited(job_id=job_id, token=token, outcome=STRANDED, error="its supervisor ended")]
 
 
-def logs_of(team: Team) -> list[Path]:
+def logs_of(team: Team) -> list[str]:
     """Where what its workers print goes."""
     order = team.order
-    return [Path(order.folder) / log_name(order.token, rank) for rank in range(len(team.workers))]
+    return [f"{order.folder}/{log_name(order.token, rank)}" for rank in range(len(team.workers))]
 
 
 def usage_of(team: Team) -> WorkerUsage:
