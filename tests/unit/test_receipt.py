@@ -251,18 +251,40 @@ def test_the_saving_is_against_the_same_work_started_at_once() -> None:
 
 def test_how_the_job_ran_is_counted() -> None:
     running = build(record()).running
-    assert (running.suspends, running.resumes, running.resizes, running.moves, running.losses) == (
-        1,
-        1,
-        1,
-        0,
-        0,
-    )
+    assert (running.suspends, running.resumes, running.resizes, running.moves) == (1, 1, 1, 0)
+    assert (running.failed, running.lost, running.stranded) == (0, 0, 0)
     assert running.real_s == pytest.approx(2.0)
     assert [(s.start_at, s.end_at, s.workers) for s in running.segments] == [
         (START, START + HOUR, 1),
         (START + 2 * HOUR, START + 3 * HOUR, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "counts", "told"),
+    [
+        (("suspended", "succeeded"), (0, 0, 0), "1 change of worker count"),
+        (("suspended", "failed"), (1, 0, 0), "1 change of worker count, 1 attempt failed"),
+        (("lost", "lost"), (0, 2, 0), "1 change of worker count, 2 attempts lost"),
+        (
+            ("stranded", "failed"),
+            (1, 0, 1),
+            "1 change of worker count, 1 attempt failed, 1 attempt stranded",
+        ),
+    ],
+)
+def test_an_attempt_that_was_cut_short_is_told_by_what_cut_it(
+    outcomes: tuple[str, str], counts: tuple[int, int, int], told: str
+) -> None:
+    started = record()
+    ended = [replace(a, outcome=o) for a, o in zip(started.attempts, outcomes, strict=True)]
+    plain, data, page = renderings(build(replace(started, attempts=ended, events=EVENTS[:1])))
+    (line,) = re.findall(r"On the way +(.*(?:\n {6,}.*)*)", plain)
+    assert " ".join(line.split()) == told
+    assert f"<td>{told}</td>" in page
+    ran = json.loads(data)["running"]
+    assert (ran["failed"], ran["lost"], ran["stranded"]) == counts
+    assert ran["losses"] == sum(counts)
 
 
 @pytest.mark.parametrize(
