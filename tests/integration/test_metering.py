@@ -13,6 +13,7 @@ from threading import Event
 import pytest
 from tests.integration.shells import SOON, Shell
 from tests.orders import order_of
+from tests.records import submission
 from tests.unit.pynvml_like import Board, Pynvml
 from typing_extensions import override
 
@@ -27,7 +28,6 @@ from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.control.books import Books, Places
 from tidewatt.control.metering import Metering
 from tidewatt.domain.estimate import Tier
-from tidewatt.domain.job import Submission
 from tidewatt.domain.ledger import EnergyReading, Holder, Phase
 from tidewatt.ports import Exited, Started
 from tidewatt.runtime.child import children
@@ -202,18 +202,7 @@ def test_what_is_odd_about_a_reading_is_noted_once_and_its_figures_hold(
     source.write_text(WAITS)
     order = order_of(source, tmp_path, {"gate": str(tmp_path / "gate")})
     board, clock, store = Board(power_mw=None), MovedClock(), MemoryStore()
-    store.submit(
-        Submission(
-            id=order.job_id,
-            function=order.function,
-            payload=order.payload,
-            arguments={},
-            submitted_at=clock.now(),
-            submitted_wall=clock.wall(),
-            deadline_at=None,
-            home_zone="DE",
-        )
-    )
+    store.submit(submission(order.job_id, order.function, order.payload, clock.now()))
     devices = NvmlMeter(Pynvml([board]))
     books = Books(store, clock, Places(lambda: (), DEFAULTS), "")
     metering = Metering(store, engine, ModelMeter(PowerModel()), clock, books, devices=devices)

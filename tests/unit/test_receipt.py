@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests import records
 from typing_extensions import override
 
 from tidewatt.accounting.conditions import Conditions
@@ -15,9 +16,9 @@ from tidewatt.accounting.factors import PUE, Factors
 from tidewatt.accounting.saving import Saving
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
-from tidewatt.domain.job import Attempt, Event, Job, Submission
+from tidewatt.domain.job import Attempt, Event, Job
 from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
-from tidewatt.domain.lifecycle import State, Wish
+from tidewatt.domain.lifecycle import State
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.world import World
 from tidewatt.report import document, html, text
@@ -72,13 +73,9 @@ def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) ->
 
 
 def attempt(token: int, workers: int, first: int, last: int, start_h: float, end_h: float) -> Attempt:
-    return Attempt(
-        job_id="job-1",
-        token=token,
-        site="here",
-        zone="DE",
+    return replace(
+        records.attempt("job-1", token, START + start_h * HOUR),
         workers=workers,
-        started_at=START + start_h * HOUR,
         started_wall=start_h,
         first_step=first,
         last_step=last,
@@ -107,30 +104,21 @@ EVENTS = [
 
 def job(state: State = State.SUCCEEDED, *, name: str = "digits", deadline_h: float | None = 5.0) -> Job:
     function = FunctionSpec(name=name, kind=Kind.TRAINING, workers=WorkerRange(1, 2), shards=2)
-    submission = Submission(
-        id="job-1",
-        function=function,
-        payload=Payload(form="source", path="digits.py", function=name),
+    submission = replace(
+        records.submission("job-1", function, Payload(form="source", path="digits.py", function=name), START),
         arguments={"lr": "0.1"},
-        submitted_at=START,
         submitted_wall=0.0,
         deadline_at=None if deadline_h is None else START + deadline_h * HOUR,
-        home_zone="DE",
     )
-    return Job(
-        submission=submission,
+    return replace(
+        Job.draft(submission),
         seq=1,
         state=state,
-        wish=Wish.RUN,
         token=2,
-        failures=0,
         steps_done=300,
         steps_reached=300,
         steps_total=300,
         loss=0.5,
-        checkpoint=None,
-        result=None,
-        error=None,
         ended_at=START + 3 * HOUR if state is State.SUCCEEDED else None,
     )
 

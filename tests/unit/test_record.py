@@ -3,11 +3,11 @@
 from collections.abc import Generator
 
 import pytest
+from tests.records import attempt, submission
 
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.control.record import Recorder
-from tidewatt.domain.function import FunctionSpec, Kind, Payload
-from tidewatt.domain.job import Attempt, Job, Submission
+from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import State
 from tidewatt.policy.hopeless import MOST_BROKEN, MOST_LOST
 from tidewatt.ports import Exited
@@ -22,19 +22,7 @@ def store() -> Generator[SqlStore]:
 
 
 def submitted(store: SqlStore) -> str:
-    store.submit(
-        Submission(
-            id="a",
-            function=FunctionSpec(name="a", kind=Kind.FUNCTION),
-            payload=Payload(form="pickle", path="", function="a"),
-            arguments={},
-            submitted_at=0.0,
-            submitted_wall=0.0,
-            deadline_at=None,
-            home_zone="DE",
-        )
-    )
-    return "a"
+    return store.submit(submission("a")).id
 
 
 def tried(store: SqlStore, job_id: str, *outcomes: str) -> Job:
@@ -45,18 +33,10 @@ def tried(store: SqlStore, job_id: str, *outcomes: str) -> Job:
         assert job is not None
         if job.state is not State.QUEUED:
             break
-        attempt = Attempt(
-            job_id=job_id,
-            token=job.token + 1,
-            site="here",
-            zone="DE",
-            workers=1,
-            started_at=0.0,
-            started_wall=0.0,
-        )
-        store.begin_attempt(job_id, State.QUEUED, attempt)
+        token = job.token + 1
+        store.begin_attempt(job_id, State.QUEUED, attempt(job_id, token))
         error = "its zygote ended" if outcome == "stranded" else None
-        recorder.record(Exited(job_id=job_id, token=attempt.token, outcome=outcome, error=error))
+        recorder.record(Exited(job_id=job_id, token=token, outcome=outcome, error=error))
         job = store.job(job_id)
     assert job is not None
     return job
