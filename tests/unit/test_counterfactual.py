@@ -13,10 +13,10 @@ from tidewatt.accounting.counterfactual import Counterfactual, Unknown, counterf
 from tidewatt.accounting.factors import PUE, Factors
 from tidewatt.accounting.pace import joules_per_step, stints
 from tidewatt.accounting.saving import Saving, saving
-from tidewatt.domain.estimate import Estimate, Tier
+from tidewatt.domain.estimate import Estimate
 from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
 from tidewatt.domain.job import Attempt, Job
-from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Account, Allocation, Balance, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.signal import Quality, Reading, Signal
 
@@ -67,18 +67,11 @@ def entry(
     token: int, joules: float, phase: Phase = Phase.COMPUTE, hour: float = 0.0, spread: float = 0.0
 ) -> Balance:
     energy_uj = round(joules * 1_000_000)
-    reading = EnergyReading(
-        meter="test",
-        tier=Tier.COUNTER,
-        start_at=hour * HOUR,
+    reading = replace(
+        records.reading(energy_uj, start_at=hour * HOUR, busy_cpu_s=1.0, cpus=4),
         end_at=(hour + 1) * HOUR,
-        wall_s=1.0,
-        energy_uj=energy_uj,
-        static_uj=0,
         low_uj=round(energy_uj * (1 - spread)),
         high_uj=round(energy_uj * (1 + spread)),
-        busy_cpu_s=1.0,
-        cpus=4,
     )
     share = Allocation(
         account=Account(Holder.JOB, "job-1"), phase=phase, energy_uj=energy_uj, zone="DE", token=token

@@ -17,7 +17,7 @@ from tidewatt.accounting.saving import Saving
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Attempt, Event, Job
-from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Account, Allocation, Balance, Holder, LedgerEntry, Phase
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.world import World
@@ -47,18 +47,10 @@ def grid(*values: float | None, quality: Quality = Quality.MODELLED) -> Signal:
 
 def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) -> Balance:
     energy_uj = round(1e6 * joules)
-    reading = EnergyReading(
+    reading = replace(
+        records.reading(2 * energy_uj, start_at=START + hour * HOUR, busy_cpu_s=1.0, cpus=8),
         meter="test meter",
-        tier=Tier.COUNTER,
-        start_at=START + hour * HOUR,
         end_at=START + (hour + 1) * HOUR,
-        wall_s=1.0,
-        energy_uj=2 * energy_uj,
-        static_uj=0,
-        low_uj=2 * energy_uj,
-        high_uj=2 * energy_uj,
-        busy_cpu_s=1.0,
-        cpus=8,
     )
     share = Allocation(
         account=Account(Holder.JOB, "job-1"),
