@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.clocks import SetClock
 
 from tidewatt.accounting.factors import DEFAULTS
 from tidewatt.adapters.cgroup import Limit
@@ -17,20 +17,6 @@ from tidewatt.control.books import Books, Places
 from tidewatt.control.metering import SAVE_EVERY_S, Metering
 from tidewatt.domain.ledger import Holder
 from tidewatt.ports import Clock, Store
-
-
-@dataclass
-class SetClock:
-    """A clock that stands wherever it is put."""
-
-    speed: float = 1.0
-    instant: float = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.instant
-
-    def wall(self) -> float:
-        return self.instant
 
 
 def no_books(store: Store, clock: Clock) -> Books:
