@@ -244,6 +244,7 @@ def test_how_the_job_ran_is_counted() -> None:
     ("outcomes", "counts", "told"),
     [
         (("suspended", "succeeded"), (0, 0, 0), "1 change of worker count"),
+        (("suspended", "cancelled"), (0, 0, 0), "1 change of worker count"),
         (("suspended", "failed"), (1, 0, 0), "1 change of worker count, 1 attempt failed"),
         (("lost", "lost"), (0, 2, 0), "1 change of worker count, 2 attempts lost"),
         (

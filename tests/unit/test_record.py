@@ -8,7 +8,7 @@ from tests.records import attempt, submission
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.control.record import Recorder
 from tidewatt.domain.job import Job
-from tidewatt.domain.lifecycle import State
+from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.policy.hopeless import MOST_BROKEN, MOST_LOST
 from tidewatt.ports import Exited
 from tidewatt.simulation.clock import VirtualClock
@@ -56,3 +56,11 @@ def test_a_job_that_is_stranded_time_after_time_is_given_up_in_the_end(store: Sq
     job = tried(store, submitted(store), *["stranded"] * (2 * MOST_BROKEN))
     assert (job.state, job.token) == (State.FAILED, MOST_BROKEN)
     assert "its zygote or its supervisor died 100 times in a row" in (job.error or "")
+
+
+def test_an_attempt_that_its_user_had_ended_was_not_lost(store: SqlStore) -> None:
+    job_id = submitted(store)
+    store.begin_attempt(job_id, State.QUEUED, attempt(job_id))
+    store.wish(job_id, Wish.CANCEL)
+    Recorder(store, VirtualClock(0.0)).record(Exited(job_id=job_id, token=1, outcome="lost"))
+    assert [each.outcome for each in store.attempts(job_id)] == ["cancelled"]

@@ -13,7 +13,9 @@ LOST = "lost"
 """That of one whose worker died, by its own doing as far as is known."""
 STRANDED = "stranded"
 """That of one which ended because its zygote or its supervisor did, as with the whole machine."""
-BROKEN = frozenset({FAILED, LOST, STRANDED})
+CANCELLED = "cancelled"
+"""That of one whose workers were ended because its user wanted no more of the job."""
+BROKEN = frozenset({FAILED, LOST, STRANDED, CANCELLED})
 """Outcomes of attempts that were cut short."""
 _NEWEST = 2**62
 """The place in the queue of a job that is not in it yet."""
