@@ -19,12 +19,14 @@ from threading import Event
 import psutil
 
 import tidewatt as tw
+from benchmarks.runtime_peers import FROM_NOTHING
 from benchmarks.table import Figure, drawn, median, parser, write
 from tidewatt.adapters import cgroup
 from tidewatt.sdk.functions import Handle
 from tidewatt.sdk.ways import Call
 
 _FLOORS = Path(__file__).with_name("runtime_floors.py")
+_DURABLE_FLOOR = Path(__file__).with_name("durable_floor.py")
 _PEERS = Path(__file__).with_name("runtime_peers.py")
 _CALLS = 10_000
 _COLD = "service up, libraries loaded, no worker; until the result is in the client"
@@ -148,7 +150,6 @@ def alone(peers: dict[str, float], repeats: int) -> Iterator[Figure]:
         ("dask_p50_ms", "ms", 50 * repeats, f"{dask}: a warm call, half of them"),
         ("dask_p99_ms", "ms", 50 * repeats, f"{dask}: a warm call, 99 % of them"),
         ("dask_tasks_per_s", "1/s", _CALLS, f"{dask}: 10,000 no-ops, results checked"),
-        ("dask_from_nothing_s", "s", 1, f"{dask}: new interpreter to the first torch result and the end"),
         (
             "dask_idle_mb",
             "MB",
@@ -161,7 +162,7 @@ def alone(peers: dict[str, float], repeats: int) -> Iterator[Figure]:
             yield Figure(name=name, value=peers[name], unit=unit, source=source, n=n)
 
 
-def durable(peers: dict[str, float], repeats: int) -> Iterator[Figure]:
+def durable(folder: Path, peers: dict[str, float], repeats: int) -> Iterator[Figure]:
     """Durable calls: on disk before submit returns."""
     nothing.submit(0).result()
     submits: list[float] = []
@@ -172,6 +173,9 @@ def durable(peers: dict[str, float], repeats: int) -> Iterator[Figure]:
         submits.append(1000 * (time.perf_counter() - began))
         call.result()
         whole.append(1000 * (time.perf_counter() - began))
+    floor = told(Path(sys.executable), _DURABLE_FLOOR, str(repeats), str(folder))["durable_floor_ms"]
+    source = "three processes, three commits with synchronous FULL, nothing else; for durable_call_ms"
+    yield Figure(name="durable_floor_ms", value=floor, unit="ms", source=source, n=repeats)
     peer = peers.get("huey_ms")
     for name, took, what in (
         ("durable_submit_ms", submits, "until committed with synchronous FULL; no peer"),
@@ -182,21 +186,31 @@ def durable(peers: dict[str, float], repeats: int) -> Iterator[Figure]:
         yield Figure(name=name, value=value, unit="ms", peer=against, source=what, n=repeats, spread=spread)
 
 
-def from_nothing(folder: Path, peers: dict[str, float], repeats: int) -> Figure:
-    """A new shell, nothing running, to the first result of torch."""
-    took: list[float] = []
+def from_nothing(folder: Path, python: Path | None, repeats: int) -> Iterator[Figure]:
+    """A new shell, nothing running, to the first result of torch; ours and each peer by turns."""
+    took: dict[str, list[float]] = {name: [] for name in ("", *(FROM_NOTHING if python else ()))}
     for number in range(repeats):
         home = {"TIDEWATT_HOME": str(folder / f"new-{number}"), "TIDEWATT_LINGER_S": "0"}
-        command = [sys.executable, "-c", _FROM_NOTHING]
-        began = time.perf_counter()
-        subprocess.run(command, env={**os.environ, **home}, check=True, capture_output=True)  # noqa: S603 - our own
-        took.append(time.perf_counter() - began)
-    value, spread = median(took, 2)
-    best = min((peers[name] for name in peers if name.endswith("_from_nothing_s")), default=None)
-    source = "new interpreter, no service, to the first torch result and the end; peer: the best of them"
-    return Figure(
-        name="from_nothing_s", value=value, unit="s", peer=best, source=source, n=repeats, spread=spread
-    )
+        for peer, seconds in took.items():
+            program = FROM_NOTHING.get(peer, _FROM_NOTHING)
+            command = [str(python) if peer else sys.executable, "-c", program]
+            began = time.perf_counter()
+            done = subprocess.run(command, env={**os.environ, **home}, check=not peer, capture_output=True)  # noqa: S603 - our own
+            if done.returncode == 0:
+                seconds.append(time.perf_counter() - began)
+    source = "new interpreter, no service, to the first torch result and the end"
+    figures = {name: median(seconds, 2) for name, seconds in took.items() if seconds}
+    best = min((value for name, (value, _) in figures.items() if name), default=None)
+    for name, (value, spread) in figures.items():
+        yield Figure(
+            name=f"{name}_from_nothing_s".lstrip("_"),
+            value=value,
+            unit="s",
+            peer=None if name else best,
+            source=source if name else f"{source}; peer: the best of them",
+            n=len(took[name]),
+            spread=spread,
+        )
 
 
 def ours(home: Path) -> list[psutil.Process]:
@@ -331,7 +345,7 @@ def measure(quick: bool, folder: Path, python: Path | None, jobs: int) -> Iterat
     finally:
         stop(home)
     try:
-        yield from durable(peers, 2 * repeats)
+        yield from durable(folder, peers, 2 * repeats)
     finally:
         stop(home)
     try:
@@ -342,7 +356,7 @@ def measure(quick: bool, folder: Path, python: Path | None, jobs: int) -> Iterat
         yield from queue(folder, 1000 if quick else jobs)
     finally:
         stop(home)
-    yield from_nothing(folder, peers, 1 if quick else 5)
+    yield from from_nothing(folder, python, 1 if quick else 10)
     yield true_zero(folder)
 
 

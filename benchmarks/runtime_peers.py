@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-_RAY_FROM_NOTHING = """
+FROM_NOTHING = {
+    "ray": """
 import ray
 ray.init(logging_level="ERROR", include_dashboard=False)
 @ray.remote
@@ -25,8 +26,8 @@ def total(size):
     import torch
     return float(torch.ones(size).sum())
 print(ray.get(total.remote(3)))
-"""
-_DASK_FROM_NOTHING = """
+""",
+    "dask": """
 from distributed import Client, LocalCluster
 def total(size):
     import torch
@@ -34,7 +35,9 @@ def total(size):
 with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
     with Client(cluster) as client:
         print(client.submit(total, 3).result())
-"""
+""",
+}
+"""Programs of peers, from a new interpreter to their first result of torch."""
 _TASKS = 10_000
 _IDLE_S = 5.0
 _HUEY_TASKS = """
@@ -108,10 +111,6 @@ def ray_figures(repeats: int) -> dict[str, float]:
     Event().wait(2.0)
     memory, share = idle(psutil.Process().children(recursive=True))
     ray.shutdown()
-    command = [sys.executable, "-c", _RAY_FROM_NOTHING]
-    if has_torch:
-        took = timed(lambda: subprocess.run(command, check=True, capture_output=True), 1)  # noqa: S603 - our own
-        figures["ray_from_nothing_s"] = took[0] / 1000
     return figures | {
         "actor_p50_ms": statistics.median(warm),
         "actor_p99_ms": warm[int(0.99 * len(warm))],
@@ -165,10 +164,6 @@ def dask_figures(repeats: int) -> dict[str, float]:
         figures["dask_tasks_per_s"] = _TASKS / (time.perf_counter() - began)
         Event().wait(2.0)
         memory, share = idle([me, *me.children(recursive=True)])
-    if has_torch:
-        command = [sys.executable, "-c", _DASK_FROM_NOTHING]
-        took = timed(lambda: subprocess.run(command, check=True, capture_output=True), 1)  # noqa: S603 - our own
-        figures["dask_from_nothing_s"] = took[0] / 1000
     return figures | {
         "dask_p50_ms": statistics.median(warm),
         "dask_p99_ms": warm[int(0.99 * len(warm))],

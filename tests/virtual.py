@@ -5,7 +5,8 @@ from pathlib import Path
 from tidewatt.adapters.grids.model import ModelGrid
 from tidewatt.adapters.stores.memory import MemoryStore
 from tidewatt.control.foresight import Prospect, by
-from tidewatt.control.loop import Loop, Parts
+from tidewatt.control.loop import Loop
+from tidewatt.control.parts import Parts
 from tidewatt.domain.job import Submission
 from tidewatt.domain.site import Site
 from tidewatt.domain.units import HOUR_S

@@ -365,7 +365,7 @@ class Store(Protocol):
         """Note what the user asks of a job."""
         ...
 
-    def move(
+    def move(  # noqa: PLR0913 - each is one thing that is saved at once
         self,
         job_id: str,
         before: State,
@@ -375,11 +375,15 @@ class Store(Protocol):
         wall: float,
         detail: str = "",
         attempt: Attempt | None = None,
+        ran_at: tuple[float, float] | None = None,
+        charges: Sequence[Charge] = (),
         **changes: object,
     ) -> Job:
         """Move a job and save the event, or raise IllegalMove; ``changes`` are further columns of it.
 
-        What is new of its ``attempt`` is saved along with it, or StaleToken is raised and nothing saved.
+        All at once or nothing: what is new of its ``attempt``, or StaleToken is raised; a move to running
+        before this one, at an instant of the world and a real one, if none was saved; and readings with their
+        allocations.
         """
         ...
 

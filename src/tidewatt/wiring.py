@@ -39,6 +39,8 @@ _TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
 _STUCK_S = 300.0
 _ANSWER_S = 60.0
+_LOOK_S = 60.0
+"""While there is work, clocks are looked at so often: the machine may have slept, or its clock been set."""
 
 
 def open_store(home: Home) -> "SqlStore":
@@ -303,7 +305,8 @@ def _loop(
     follow_up: Callable[[], bool],
 ) -> "Loop":
     """The loop of a state folder, with all that the environment says of it."""
-    from tidewatt.control.loop import Loop, Parts  # noqa: PLC0415 - the same
+    from tidewatt.control.loop import Loop  # noqa: PLC0415 - the same
+    from tidewatt.control.parts import Parts  # noqa: PLC0415 - the same
 
     world = store.world()
     grid = open_grid(world.carbon_file if world else "", forgiving=True)
@@ -326,6 +329,7 @@ def _loop(
         factors=known,
         stall_share=settings.stall_share(),
         stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
+        longest_s=_LOOK_S,
     )
     return Loop(parts, settings.policy())
 

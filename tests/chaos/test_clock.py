@@ -19,7 +19,8 @@ from tidewatt.adapters.bell import Bell
 from tidewatt.adapters.clocks.real import RealClock
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.adapters.meters.detect import at_hand
-from tidewatt.control.loop import Loop, Parts
+from tidewatt.control.loop import Loop
+from tidewatt.control.parts import Parts
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ENDED, State
 from tidewatt.domain.units import DAY_S, HOUR_S

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -272,6 +273,45 @@ def test_a_move_saves_what_is_new_of_its_attempt_or_nothing_at_all(store: Store)
     assert kept is not None
     assert kept.state is State.RUNNING
     assert store.attempts("a") == [news]
+
+
+def test_an_end_is_saved_with_its_beginning_and_what_was_charged_or_nothing_is(
+    store: Store,
+) -> None:
+    started(store)
+    ended = replace(attempt(), ended_at=3.0, ended_wall=4.0, outcome="succeeded")
+    share = Allocation(
+        account=Account(Holder.JOB, "a"),
+        phase=Phase.COMPUTE,
+        energy_uj=1_000_003,
+        cpu_s=1.0,
+        zone="DE",
+        token=1,
+    )
+    end = partial(store.move, "a", State.STARTING, State.SUCCEEDED, at=3.0, wall=4.0, ran_at=(1.0, 2.0))
+    before = store.events("a")
+    for of, uj, wrong in ((replace(ended, token=7), 1_000_003, StaleToken), (ended, 5, TidewattError)):
+        with pytest.raises(wrong):
+            end(attempt=of, charges=[(reading(energy_uj=uj), [share])])
+        assert (store.events("a"), store.attempts("a"), store.ledger()) == (before, [attempt()], [])
+
+    moved = end(attempt=ended, charges=[(reading(), [share])])
+
+    assert (moved.state, moved.ended_at) == (State.SUCCEEDED, 3.0)
+    told = [(e.at, e.wall, e.before, e.after) for e in store.events("a")[len(before) :]]
+    assert told == [
+        (1.0, 2.0, State.STARTING, State.RUNNING),
+        (3.0, 4.0, State.RUNNING, State.SUCCEEDED),
+    ]
+    assert store.attempts("a") == [ended]
+    assert [(e.reading, e.allocation) for e in store.ledger()] == [(reading(), share)]
+
+
+def test_what_cannot_have_run_in_between_is_not_moved_as_if_it_had(store: Store) -> None:
+    store.submit(submission())
+    with pytest.raises(IllegalMove, match=r"queued.*a move to running"):
+        store.move("a", State.QUEUED, State.CANCELLED, at=1.0, wall=2.0, ran_at=(1.0, 2.0))
+    assert [job.state for job in store.jobs()] == [State.QUEUED]
 
 
 def test_submitting_twice_is_submitting_once(store: Store) -> None:

@@ -17,7 +17,8 @@ from tidewatt.adapters.bell import Bell
 from tidewatt.adapters.engines.door import Place
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.adapters.meters.detect import at_hand
-from tidewatt.control.loop import Loop, Parts
+from tidewatt.control.loop import Loop
+from tidewatt.control.parts import Parts
 from tidewatt.control.unplanned import AT_HAND
 from tidewatt.domain.lifecycle import State
 from tidewatt.policy import cheapest

@@ -48,6 +48,18 @@ def test_a_start_alone_makes_a_fast_replay_and_a_speed_alone_one_from_now() -> N
     assert not worlds.make(WorldRequest(zones=("DE",)), wall=5000.0).replayed
 
 
+def test_real_time_in_the_same_place_is_the_world_that_is_known() -> None:
+    request = WorldRequest(zones=("DE",))
+    known = worlds.make(request, wall=5000.0)
+    assert worlds.make(request, wall=6000.0, known=known) is known
+    for other in (WorldRequest(zones=("FR",)), WorldRequest(zones=("DE",), carbon_file="x.csv")):
+        made = worlds.make(other, wall=6000.0, known=known)
+        assert (made.origin_at, made.zones) == (6000.0, other.zones)
+    replay = WorldRequest(speed=60.0, start_at=1000.0, zones=("DE",))
+    again = worlds.make(replay, wall=6000.0, known=worlds.make(replay, wall=5000.0))
+    assert again.reached_wall == 6000.0
+
+
 def test_joining_open_jobs_in_another_time_is_refused() -> None:
     world = worlds.make(WorldRequest(speed=60.0, start_at=1000.0, zones=("DE",)), wall=5000.0)
     for request in (

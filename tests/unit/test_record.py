@@ -10,7 +10,7 @@ from tidewatt.control.record import Recorder
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.policy.hopeless import MOST_BROKEN, MOST_LOST
-from tidewatt.ports import Exited
+from tidewatt.ports import Exited, Started
 from tidewatt.simulation.clock import VirtualClock
 
 
@@ -64,3 +64,47 @@ def test_an_attempt_that_its_user_had_ended_was_not_lost(store: SqlStore) -> Non
     store.wish(job_id, Wish.CANCEL)
     Recorder(store, VirtualClock(0.0)).record(Exited(job_id=job_id, token=1, outcome="lost"))
     assert [each.outcome for each in store.attempts(job_id)] == ["cancelled"]
+
+
+def begun(store: SqlStore) -> tuple[Recorder, VirtualClock]:
+    """A recorder whose job has begun, and its clock."""
+    job = store.job(submitted(store))
+    assert job is not None
+    recorder = Recorder(store, clock := VirtualClock(0.0))
+    recorder.begin(job, attempt("a"))
+    return recorder, clock
+
+
+def test_a_beginning_is_saved_when_it_is_asked_for_and_not_before(store: SqlStore) -> None:
+    recorder, clock = begun(store)
+    clock.advance(1.0)
+    told = recorder.record(Started(job_id="a", token=1, processes=((5, 6.0),)))
+    assert told.moved is not None
+    assert told.moved.state is State.RUNNING
+    assert [event.after for event in store.events("a")] == [State.QUEUED, State.STARTING]
+    clock.advance(2.0)
+    recorder.save()
+    recorder.save()  # there is nothing left to save
+    events = store.events("a")
+    assert [(event.at, event.after) for event in events[1:]] == [(0.0, State.STARTING), (1.0, State.RUNNING)]
+    assert store.attempts("a")[0].processes == ((5, 6.0),)
+
+
+def test_a_beginning_and_an_end_that_come_together_are_both_kept_with_their_instants(store: SqlStore) -> None:
+    recorder, clock = begun(store)
+    clock.advance(1.0)
+    recorder.record(Started(job_id="a", token=1, processes=((5, 6.0),)))
+    clock.advance(2.0)
+    told = recorder.record(Exited(job_id="a", token=1, outcome="succeeded", result="r"))
+    assert told.charged
+    recorder.save()
+    events = store.events("a")
+    assert [(event.at, event.after) for event in events[2:]] == [(1.0, State.RUNNING), (2.0, State.SUCCEEDED)]
+    assert store.attempts("a")[0].processes == ((5, 6.0),)
+
+
+def test_an_end_that_comes_too_late_takes_no_charges_with_it(store: SqlStore) -> None:
+    recorder, _ = begun(store)
+    assert not recorder.record(Exited(job_id="a", token=7, outcome="succeeded")).charged
+    recorder.save()
+    assert [event.after for event in store.events("a")] == [State.QUEUED, State.STARTING]

@@ -1,56 +1,43 @@
 """The one loop: observe, decide, act, record. The same live and simulated."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 
-from tidewatt.accounting import stall
-from tidewatt.accounting.factors import DEFAULTS, Factors
 from tidewatt.control import unplanned
 from tidewatt.control.act import Actor
 from tidewatt.control.agenda import Agenda
 from tidewatt.control.awake import Awake
 from tidewatt.control.books import Books, Places
-from tidewatt.control.foresight import Prospect
 from tidewatt.control.keep import Keeper
 from tidewatt.control.metering import Metering
 from tidewatt.control.observe import Observer
+from tidewatt.control.parts import Parts
 from tidewatt.control.record import Recorder
 from tidewatt.control.recover import recover
-from tidewatt.control.spending import InForce, Spending
+from tidewatt.control.spending import Spending
 from tidewatt.control.tell import Teller
 from tidewatt.control.turns import Turns
-from tidewatt.domain.budget import Budgets
 from tidewatt.domain.function import Kind
 from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, Wish
-from tidewatt.domain.signal import Series
 from tidewatt.domain.site import Site
 from tidewatt.domain.units import HOUR_S, format_duration
-from tidewatt.domain.world import World
 from tidewatt.policy import stuck
 from tidewatt.policy.names import Policy
 from tidewatt.policy.room import windows
 from tidewatt.ports import (
-    Clock,
-    DeviceMeter,
-    Engine,
     EngineEvent,
     Exited,
-    Feed,
-    Grid,
-    Meter,
     Opened,
     Progressed,
     Rung,
     Started,
-    Store,
 )
 
 _RESTING_S = 60.0
 """Real seconds between two looks while what there is has been put aside, kept in memory or by a budget."""
-_LONGEST_S = 3600.0
-"""Real seconds that are waited for at once; systems have no timer that never ends."""
+_IDLE_S = 3600.0
+"""Real seconds that are waited for at once without work; systems have no timer that never ends."""
 _WELCOME_S = 1.0
 """Real seconds that a loop waits at first for whoever had it begun, who may be about to call a function."""
 _LEAVE_S = 2.0
@@ -59,42 +46,6 @@ _SEEN_S = 1.0
 """Real seconds for which jobs are taken to stand as they stood where nothing says otherwise."""
 _BREATH_S = 0.02
 """Real seconds between two decisions that only the passing of time asks for: in a replay hours go by fast."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """Everything that the loop works on and with."""
-
-    store: Store
-    engine: Engine
-    grid: Grid
-    meter: Meter | None
-    """None keeps no ledger: where nothing is drawn there is nothing to divide."""
-    clock: Clock
-    feed: Feed
-    sites: Callable[[World | None], tuple[Site, ...]]
-    """Where work can run in a world."""
-    prospect: Prospect
-    series: Mapping[Series, Grid] = field(default_factory=dict[Series, Grid])
-    """What is told by the hour beside the grid's intensity, for receipts."""
-    devices: DeviceMeter | None = None
-    """None where no device has a meter of its own."""
-    sample_every_s: float = 1.0
-    """Real seconds between readings of the meter while anything runs."""
-    stuck_after_s: float = 300.0
-    """Real seconds without a step and without work after which an attempt at a training is ended."""
-    stall_share: float = stall.SHARE
-    """Of the processors that a worker holds: computing with less it is charged as stalled."""
-    world: World | None
-    """The world that the clock and the grid belong to."""
-    folder: Path
-    """Jobs have their folders here."""
-    budgets: InForce = Budgets
-    """Those in force; none unless told."""
-    factors: Factors = DEFAULTS
-    """What running totals of water and money go by."""
-    follow_up: Callable[[], bool] = lambda: False
-    """Submits the jobs that follow those which have succeeded; whether there were any."""
 
 
 class Loop:
@@ -175,6 +126,7 @@ class Loop:
         timeout_s = self._timeout(self._pending(), patience_s)
         events = self._engine.wait(timeout_s)
         news = [self._take(event) for event in events] or [True]
+        self._recorder.save()
         if any(news) or self._clock.wall() - self._looked_wall > _SEEN_S:
             self._look()
         if self._awake.look(timeout_s):
@@ -231,8 +183,10 @@ class Loop:
             self._recorder.open_calls(event, self._parts.world, self._parts.grid.name)
             return True
         if isinstance(event, Exited):
-            self._sample()  # while the attempt's reservation still stands as it was
-        recorded = self._recorder.record(event)
+            self._sample(save=False)  # while the attempt's reservation still stands as it was
+        recorded = self._recorder.record(event, self._metering.unsaved)
+        if recorded.charged:
+            self._metering.saved()
         if recorded.decide:
             self._agenda.stir("" if isinstance(event, Rung) else event.job_id)
         job = recorded.moved
@@ -285,13 +239,13 @@ class Loop:
         """Real seconds until something is due even if nothing happens."""
         serving = self._engine.serving
         if not jobs and not serving:
-            return max(patience_s, _RESTING_S) if self._engine.resting else patience_s
+            return min(max(patience_s, _RESTING_S if self._engine.resting else 0.0), _IDLE_S)
         due = (self._decide_at - self._clock.now()) / self._clock.speed if jobs else patience_s
         if serving or any(job.state in ACTIVE for job in jobs):
             due = min(due, self._sample_at - self._clock.wall())
         if self._spending.holding:  # until its file is changed
             due = min(due, _RESTING_S)
-        return max(0.0, min(due, _LONGEST_S))
+        return max(0.0, min(due, self._parts.longest_s))
 
     def _decide(self, jobs: list[Job]) -> bool:
         """Begin, move and end jobs; whether that needed a plan."""

@@ -124,9 +124,19 @@ class Metering:
             self._note(usage, {"missing": f"energy cannot be read, and is missing from here on: {error}"})
             return None
 
+    @property
+    def unsaved(self) -> Sequence[Charge]:
+        """What was charged and waits to be saved."""
+        return self._unsaved
+
+    def saved(self) -> None:
+        """Somebody else has saved it all."""
+        self._unsaved, self._unsaved_s = [], 0.0
+
     def save(self) -> None:
         """Save all that was charged and waits."""
-        unsaved, self._unsaved, self._unsaved_s = self._unsaved, [], 0.0
+        unsaved = self._unsaved
+        self.saved()
         if unsaved:
             self._store.record_energies(unsaved)
 

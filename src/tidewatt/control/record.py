@@ -1,9 +1,12 @@
 """Recording: what the engine tells, turned into moves of jobs."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tidewatt.domain.function import Kind, Payload
 from tidewatt.domain.job import CANCELLED, LOST, Attempt, Job, Submission
+from tidewatt.domain.ledger import Charge
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.world import REAL, World
 from tidewatt.errors import StaleToken
@@ -19,6 +22,8 @@ class Recorded:
     """The job, if its state is another now."""
     decide: bool = False
     """Whether a new decision is called for."""
+    charged: bool = False
+    """Whether the charges that were handed over were saved along with it."""
 
 
 class Recorder:
@@ -31,6 +36,8 @@ class Recorder:
         """By job, as they are, since nobody else writes them: at work, or ended along with their job."""
         self._begun: dict[tuple[str, int], Job] = {}
         """Jobs as an attempt has begun of which nothing was heard."""
+        self._ran: dict[tuple[str, int], tuple[float, float]] = {}
+        """Attempts that began to run since when, in the world's time and in real time, which is not saved."""
         self._called: set[tuple[str, int]] = set()
         """Attempts at functions that run: all that they tell before their end is that they have begun."""
         self._forked: dict[tuple[str, int], float] = {}
@@ -54,8 +61,11 @@ class Recorder:
             return kept
         return next(reversed(self._store.attempts(job.id)), None) if job.token else None
 
-    def record(self, event: EngineEvent) -> Recorded:
-        """Save what an event says."""
+    def record(self, event: EngineEvent, charges: Sequence[Charge] = ()) -> Recorded:
+        """Save what an event says; an end along with what was charged until then.
+
+        That a function began to run is kept for what else may come in: ``save`` it before anybody looks.
+        """
         try:
             match event:
                 case Started():
@@ -66,11 +76,19 @@ class Recorder:
                     self._checkpointed(event)
                     return Recorded()
                 case Exited():
-                    return Recorded(self._exited(event), decide=True)
+                    return Recorded(self._exited(event, charges), decide=True, charged=True)
                 case _:
                     return Recorded(decide=True)
         except StaleToken:
             return Recorded()
+
+    def save(self) -> None:
+        """Save what was kept so that it could be saved with an end."""
+        for (job_id, token), (at, wall) in tuple(self._ran.items()):
+            del self._ran[job_id, token]
+            with suppress(StaleToken):
+                attempt = self._at_work[job_id]
+                self._store.move(job_id, State.STARTING, State.RUNNING, at=at, wall=wall, attempt=attempt)
 
     def open_calls(self, event: Opened, world: World | None, grid: str) -> None:
         """Make the job that direct calls are charged to; it is neither planned nor tried again."""
@@ -118,9 +136,10 @@ class Recorder:
         attempt = replace(attempt, processes=event.processes)
         self._forked[event.job_id, event.token] = self._clock.wall()
         if job.function.kind is Kind.FUNCTION and job.state is State.STARTING:
-            moved = self._run(job, attempt)
+            self._at_work[job.id] = attempt
+            self._ran[job.id, event.token] = self._clock.now(), self._clock.wall()
             self._called.add((event.job_id, event.token))
-            return moved
+            return replace(job, state=State.RUNNING)
         self._save(attempt)
         return None
 
@@ -173,13 +192,14 @@ class Recorder:
         else:
             self._store.record_checkpoint(event, at=at)
 
-    def _exited(self, event: Exited) -> Job:
+    def _exited(self, event: Exited, charges: Sequence[Charge]) -> Job:
         job, attempt = self._attempt(event.job_id, event.token)
         at, wall = self._clock.now(), self._clock.wall()
         for instants in (self._forked, self._first_report):
             instants.pop((event.job_id, event.token), None)
         self._called.discard((event.job_id, event.token))
         self._begun.pop((event.job_id, event.token), None)
+        ran_at = self._ran.pop((event.job_id, event.token), None)
         self._at_work.pop(job.id, None)
         ended = replace(attempt, ended_at=at, ended_wall=wall, outcome=event.outcome)
         after, changes = self._outcome(job, ended, event)
@@ -190,7 +210,16 @@ class Recorder:
         last_words = (event.error or "").strip().rpartition("\n")[2]
         said = "" if after in ENDED else f"{event.outcome}: {last_words}".rstrip(": ")
         return self._store.move(
-            job.id, job.state, after, at=at, wall=wall, detail=said, attempt=ended, **changes
+            job.id,
+            job.state,
+            after,
+            at=at,
+            wall=wall,
+            detail=said,
+            attempt=ended,
+            ran_at=ran_at,
+            charges=charges,
+            **changes,
         )
 
     def _outcome(self, job: Job, ended: Attempt, event: Exited) -> tuple[State, dict[str, object]]:

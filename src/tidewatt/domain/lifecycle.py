@@ -66,3 +66,14 @@ def check_move(job_id: str, actual: State, wanted: State) -> None:
         raise IllegalMove(
             f"job {job_id} {actual}", f"a move to {wanted}", f"from {actual} a job goes to {reachable}"
         )
+
+
+def check_path(job_id: str, actual: State, wanted: State, *, ran: bool) -> None:
+    """The same of two moves at once where the job ``ran`` in between.
+
+    Raises:
+        IllegalMove: naming the state that cannot be left so, and the one after it.
+    """
+    if ran:
+        check_move(job_id, actual, State.RUNNING)
+    check_move(job_id, State.RUNNING if ran else actual, wanted)

@@ -46,14 +46,17 @@ class WorldRequest:
     zones: tuple[str, ...] = ()
 
 
-def make(request: WorldRequest, wall: float) -> World:
-    """A new world as requested, beginning at the real instant ``wall`` unless another start is asked for."""
+def make(request: WorldRequest, wall: float, known: World | None = None) -> World:
+    """A world as requested, beginning at the real instant ``wall`` unless another start is asked for.
+
+    Real time has no beginning that matters: where ``known`` is the same place in it, it is that world.
+    """
     speed = request.speed
     if speed is None:
         speed = 1.0 if request.start_at is None else REPLAY_SPEED
     replayed = speed != 1.0 or request.start_at is not None
     origin = wall if request.start_at is None else request.start_at
-    return World(
+    made = World(
         speed=speed,
         replayed=replayed,
         origin_at=origin,
@@ -62,6 +65,8 @@ def make(request: WorldRequest, wall: float) -> World:
         carbon_file=request.carbon_file or "",
         zones=request.zones,
     )
+    same = known is not None and (made.descent, made.zones) == (known.descent, known.zones)
+    return known if known is not None and same and not made.replayed else made
 
 
 def join(world: World, request: WorldRequest) -> World:

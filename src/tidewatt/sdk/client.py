@@ -38,6 +38,8 @@ class Draft:
 
     job: Job
     world: World
+    new: bool
+    """Whether the world is another than the one that is kept."""
     grid: Grid
     among: Sequence[Job]
     """The open jobs that it comes to be among, of those that wait for room alone the first."""
@@ -153,7 +155,9 @@ class Client:
             zones=self.zones(spec, options.zones),
         )
         clock, known, any_open = wiring.clock_of(None), self.store.world(), self.store.any_open()
-        world = worlds.join(known, request) if any_open and known else worlds.make(request, clock.wall())
+        world = (
+            worlds.join(known, request) if any_open and known else worlds.make(request, clock.wall(), known)
+        )
         grid = self._grid(world.carbon_file)
         self._check_zones(grid, world, worlds.now(world, clock.wall(), supervised=False))
         at = worlds.now(world, clock.wall(), supervised=any_open and supervision.supervised(self.home))
@@ -171,9 +175,9 @@ class Client:
             key=key_of(spec, options) if options.key else None,
             folders=self.home.jobs,
         )
-        at_hand = self.store.jobs_at_hand(unplanned.AT_HAND)
+        at_hand = self.store.jobs_at_hand(unplanned.AT_HAND) if any_open else []
         among = [each for each in at_hand if each.function.kind is not Kind.CALLS]
-        return Draft(job, world, grid, among)
+        return Draft(job, world, world != known, grid, among)
 
     def _check_zones(self, grid: Grid, world: World, at: float) -> None:
         """Refuse zones that a grid has no data for at an instant; it is asked once an hour."""
@@ -233,8 +237,9 @@ class Client:
         """The world that there is, or a new one; it is saved for whoever supervises it."""
         known, wall = self.store.world(), wiring.clock_of(None).wall()
         joined = known is not None and (self.store.any_open() or supervision.supervised(self.home))
-        world = worlds.join(known, request) if known and joined else worlds.make(request, wall)
-        self.store.save_world(world)
+        world = worlds.join(known, request) if known and joined else worlds.make(request, wall, known)
+        if world != known:
+            self.store.save_world(world)
         return world
 
     def job(self, name: str) -> Job:
@@ -322,8 +327,9 @@ class Client:
     def zones(self, spec: FunctionSpec, asked: tuple[str, ...]) -> tuple[str, ...]:
         """Where to run: as asked, as the function says, as the environment says, or where others run."""
         named = settings.zone()
-        world = self.store.world()
-        zones = asked or spec.zones or ((named,) if named else ()) or (world.zones if world else ())
+        zones = asked or spec.zones or ((named,) if named else ())
+        if not zones and (world := self.store.world()) is not None:
+            zones = world.zones
         if not zones:
             raise settings.no_zone()
         return tuple(dict.fromkeys(zones))
@@ -335,7 +341,7 @@ class Client:
         try:
             folder.mkdir(mode=0o700, parents=True)
             save(folder, source, body, arguments)
-            if proposal.world != self.store.world():
+            if proposal.new:
                 self.store.save_world(proposal.world)
             submission = replace(job.submission, world=proposal.world, grid=proposal.grid.name)
             kept = self.store.submit(submission)

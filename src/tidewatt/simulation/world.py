@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from tidewatt.control.foresight import Prospect, by
-from tidewatt.control.loop import Loop, Parts
+from tidewatt.control.loop import Loop
 from tidewatt.control.observe import Observer
+from tidewatt.control.parts import Parts
 from tidewatt.control.spending import InForce
 from tidewatt.domain.budget import Budgets
 from tidewatt.domain.function import Payload

@@ -38,8 +38,10 @@ from tidewatt.runtime.pages import Still
 if TYPE_CHECKING:
     from tidewatt.adapters.environments.cache import Environments
 
-_LONGEST_S = 60.0
-"""Whoever waits longer looks at the clocks meanwhile: the machine may have slept, or its clock been set."""
+
+_WORDS, _MOMENT_S = 2, 0.002
+"""A beginning is told along with the end that comes within so many words, each within so many seconds: both
+are then saved at once."""
 
 
 class LocalEngine:
@@ -130,7 +132,7 @@ class LocalEngine:
             self._hall.kill(job_id)
 
     def wait(self, timeout_s: float) -> Sequence[EngineEvent]:
-        """Events, as soon as there are any, or none after so many seconds; after a minute in any case."""
+        """Events, as soon as there are any, or none after so many seconds; before that if it has to look."""
         hall = self._hall
         staffed = hall is not None and (hall.staffed or hall.serving)
         idle = not self._teams and not self._resting and not staffed
@@ -138,8 +140,12 @@ class LocalEngine:
             for nursery in self._nurseries:
                 self._release(nursery)
         if not self._told:
-            looks_s = min(self._nurseries.patience_s(), self._unheard.due_s(), _LONGEST_S)
+            looks_s = min(self._nurseries.patience_s(), self._unheard.due_s())
             self._still.wait(self._selector.select, min(timeout_s, self._release_unused(), looks_s))
+            self._hear()
+        for _ in range(_WORDS):
+            if not (teams.only_begun(self._told) and self._selector.select(_MOMENT_S)):
+                break
             self._hear()
         told, self._told = self._told, []
         return told

@@ -100,6 +100,12 @@ def begun(team: Team) -> Started | None:
     return Started(job_id=team.order.job_id, token=team.order.token, processes=pids)
 
 
+def only_begun(events: Iterable[EngineEvent]) -> bool:
+    """Whether all that there is to tell is that work has begun: a call may have ended in a moment."""
+    kinds = {type(event) for event in events}
+    return Started in kinds and kinds <= {Started, Progressed}
+
+
 def broken(team: Team) -> bool:
     """Whether any worker ended without having come to its end."""
     return any(

@@ -14,7 +14,7 @@ from tidewatt.adapters.stores.moves import CHANGEABLE, unknown_job
 from tidewatt.adapters.stores.tables import printable
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
 from tidewatt.domain.ledger import Allocation, Balance, Charge, EnergyReading, Holder, LedgerEntry, check_sum
-from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
+from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move, check_path
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.snapshot import Snapshot
@@ -133,7 +133,7 @@ class MemoryStore:
         if wish is Wish.HOLD:
             self._unplanned.pop(job_id, None)
 
-    def move(
+    def move(  # noqa: PLR0913 - each is one thing that is saved at once
         self,
         job_id: str,
         before: State,
@@ -143,21 +143,28 @@ class MemoryStore:
         wall: float,
         detail: str = "",
         attempt: Attempt | None = None,
+        ran_at: tuple[float, float] | None = None,
+        charges: Sequence[Charge] = (),
         **changes: object,
     ) -> Job:
         """Move a job and save the event, and what is new of its ``attempt``; ``changes`` are further fields.
+
+        With ``ran_at``, an instant of the world and a real one, it has moved to running in between.
 
         Raises:
             IllegalMove: the job is not in ``before``, or no move leads from there to ``after``.
             StaleToken: the job has a newer attempt.
             TypeError: a change of something that a move does not set.
         """
-        check_move(job_id, before, after)
+        check_path(job_id, before, after, ran=ran_at is not None)
         if unknown := changes.keys() - CHANGEABLE:
             raise TypeError(f"move() sets {', '.join(sorted(CHANGEABLE))}, not {', '.join(sorted(unknown))}")
         job = self._in_state(job_id, before, after)
+        for charge in charges:
+            check_sum(*charge)
         if attempt is not None:
             self.update_attempt(attempt)
+        self.record_energies(charges)
         values: dict[str, Any] = {n: printable(v) if isinstance(v, str) else v for n, v in changes.items()}
         if after in ENDED:
             values.setdefault("ended_at", at)
@@ -165,6 +172,10 @@ class MemoryStore:
         self._unplanned.pop(job_id, None)
         moved = replace(job, state=after, **values)
         self._jobs[job_id] = moved
+        if ran_at is not None:
+            begun = replace(moved, state=State.RUNNING)
+            self._save_event(begun, before, at=ran_at[0], wall=ran_at[1], detail="")
+            before = State.RUNNING
         self._save_event(moved, before, at=at, wall=wall, detail=detail)
         return moved
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from sqlalchemy import case, insert, or_, select, update
@@ -24,7 +25,7 @@ from tidewatt.adapters.stores.triggers import SqlTriggers, note_success
 from tidewatt.adapters.stores.upserts import KEEP_BETTER_READING
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
 from tidewatt.domain.ledger import Allocation, Balance, Charge, EnergyReading, Holder, LedgerEntry
-from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move
+from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move, check_path
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Signal
 from tidewatt.domain.snapshot import Snapshot
@@ -187,7 +188,7 @@ class SqlStore:
             if connection.execute(statement).rowcount == 0:
                 raise unknown_job(job_id)
 
-    def move(
+    def move(  # noqa: PLR0913 - each is one thing that is saved at once
         self,
         job_id: str,
         before: State,
@@ -197,12 +198,15 @@ class SqlStore:
         wall: float,
         detail: str = "",
         attempt: Attempt | None = None,
+        ran_at: tuple[float, float] | None = None,
+        charges: Sequence[Charge] = (),
         **changes: object,
     ) -> Job:
         """Move a job and save the event; ``changes`` are further columns of it.
 
-        What is new of its ``attempt`` is saved along with it. A move to an ended state sets ``ended_at`` to
-        ``at`` unless told otherwise.
+        What is new of its ``attempt`` and ``charges`` is saved along with it. With ``ran_at``, an instant of
+        the world and a real one, it has moved to running in between. A move to an ended state sets
+        ``ended_at`` to ``at`` unless told otherwise.
 
         Raises:
             IllegalMove: the job is not in ``before``, or no move leads from there to ``after``.
@@ -210,7 +214,7 @@ class SqlStore:
             StaleToken: the job has a newer attempt.
             TypeError: a change of something that a move does not set.
         """
-        check_move(job_id, before, after)
+        check_path(job_id, before, after, ran=ran_at is not None)
         if unknown := changes.keys() - CHANGEABLE:
             raise TypeError(f"move() sets {', '.join(sorted(CHANGEABLE))}, not {', '.join(sorted(unknown))}")
         if after in ENDED:
@@ -219,7 +223,13 @@ class SqlStore:
             if attempt is not None:
                 save_attempt(connection, attempt)
             job = transition(connection, job_id, before, after, changes)
+            if ran_at is not None:
+                begun = replace(job, state=State.RUNNING)
+                save_event(connection, begun, before, at=ran_at[0], wall=ran_at[1], detail="")
+                before = State.RUNNING
             save_event(connection, job, before, at=at, wall=wall, detail=detail)
+            if charges:
+                self._ledger.save(connection, charges)
             if after is State.SUCCEEDED:
                 note_success(connection, job, wall)
             return job
