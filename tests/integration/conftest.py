@@ -12,9 +12,10 @@ import psutil
 import pytest
 import torch
 from tests.integration.shells import SOON, Shell
+from tests.orders import order
 
 from tidewatt.adapters.engines.local import LocalEngine
-from tidewatt.ports import Checkpointed, Exited, Order, Progressed, Started
+from tidewatt.ports import Checkpointed, Exited, Progressed, Started
 from tidewatt.runtime import checkpoint, payload
 from tidewatt.runtime.worker import result_name
 from tidewatt.sdk.load import load
@@ -60,20 +61,8 @@ class Training:
     def attempt(self, workers: int, *, leave_at: int | None = None, kill: int | None = None) -> str:
         """Run until the end, until a step after which it is asked to leave, or until a rank is killed."""
         self._token += 1
-        self._engine.start(
-            Order(
-                job_id=self._folder.name,
-                token=self._token,
-                function=self._spec,
-                payload=self._payload,
-                folder=str(self._folder),
-                site="here",
-                zone="DE",
-                workers=workers,
-                checkpoint=self.saved,
-                reached=self.step,
-            )
-        )
+        first = order(self._spec, self._payload, self._folder, self._folder.name, self._token)
+        self._engine.start(replace(first, workers=workers, checkpoint=self.saved, reached=self.step))
         pids: list[int] = []
         while True:
             for event in self._engine.wait(60.0):

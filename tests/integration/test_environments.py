@@ -11,14 +11,15 @@ import psutil
 import pytest
 from tests.integration.pebbles import choose_builder, offline, wheel
 from tests.integration.shells import SOON, Shell
+from tests.orders import order
 
 import tidewatt as tw
 from tidewatt import wiring
 from tidewatt.adapters.engines.local import LocalEngine
-from tidewatt.domain.function import FunctionSpec, Kind, Payload
+from tidewatt.domain.function import Kind
 from tidewatt.domain.lifecycle import State
 from tidewatt.errors import NotBuilt, Refused, UsageError
-from tidewatt.ports import Exited, Order
+from tidewatt.ports import Exited
 from tidewatt.runtime.payload import describe, save
 from tidewatt.sdk.client import Client
 from tidewatt.sdk.environments import furnish
@@ -172,7 +173,7 @@ def test_building_in_a_supervisor_is_charged_to_the_warm_pool(tmp_path: Path) ->
         payload = describe(None, nothing, "nothing")
         save(tmp_path, None, nothing, {})
         before_s = engine.usage().pool_cpu_s
-        engine.start(order_of(spec, payload, tmp_path))
+        engine.start(order(spec, payload, tmp_path))
         ended: list[Exited] = []
         while not ended:
             ended = [event for event in engine.wait(SOON) if isinstance(event, Exited)]
@@ -180,7 +181,7 @@ def test_building_in_a_supervisor_is_charged_to_the_warm_pool(tmp_path: Path) ->
         assert engine.usage().pool_cpu_s - before_s > 0.05  # a zygote without torch and a builder
         (tmp_path / "cache" / "tidewatt").rename(tmp_path / "cache" / "aside")
         (tmp_path / "wheels" / "pebble-1.0-py3-none-any.whl").unlink()
-        engine.start(order_of(tw.function(env=pebble("1.0"))(nothing).spec, payload, tmp_path))
+        engine.start(order(tw.function(env=pebble("1.0"))(nothing).spec, payload, tmp_path))
         ended = []
         while not ended:
             ended = [event for event in engine.wait(SOON) if isinstance(event, Exited)]
@@ -188,21 +189,6 @@ def test_building_in_a_supervisor_is_charged_to_the_warm_pool(tmp_path: Path) ->
         assert "pebble==1.0" in (ended[0].error or "")
     finally:
         engine.close()
-
-
-def order_of(spec: FunctionSpec, payload: Payload, folder: Path) -> Order:
-    return Order(
-        job_id="job",
-        token=1,
-        function=spec,
-        payload=payload,
-        folder=str(folder),
-        site="here",
-        zone="DE",
-        workers=1,
-        checkpoint=None,
-        reached=0,
-    )
 
 
 @pytest.mark.usefixtures("wheels", "home")

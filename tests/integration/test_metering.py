@@ -12,6 +12,8 @@ from threading import Event
 
 import pytest
 from tests.integration.shells import SOON, Shell
+from tests.orders import order_of
+from tests.records import submission
 from tests.unit.pynvml_like import Board, Pynvml
 from typing_extensions import override
 
@@ -26,11 +28,8 @@ from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.control.books import Books, Places
 from tidewatt.control.metering import Metering
 from tidewatt.domain.estimate import Tier
-from tidewatt.domain.function import FunctionSpec, Payload
-from tidewatt.domain.job import Submission
 from tidewatt.domain.ledger import EnergyReading, Holder, Phase
-from tidewatt.ports import Exited, Order, Started
-from tidewatt.runtime import payload
+from tidewatt.ports import Exited, Started
 from tidewatt.runtime.child import children
 from tidewatt.sdk.client import Client, Options
 from tidewatt.sdk.load import load
@@ -153,34 +152,17 @@ def test_a_log_that_cannot_be_is_refused_before_anything_runs(
     assert "a whole path" in shell.run("doctor", code=2)[1]
 
 
-def order(folder: Path, function: FunctionSpec, code: Payload) -> Order:
-    return Order(
-        job_id="one",
-        token=1,
-        function=function,
-        payload=code,
-        folder=str(folder),
-        site="here",
-        zone="DE",
-        workers=1,
-        checkpoint=None,
-        reached=0,
-    )
-
-
 def test_energy_of_a_gpu_goes_to_the_job_whose_child_computes_on_it(
     engine: LocalEngine, tmp_path: Path
 ) -> None:
     source = tmp_path / "job.py"
     source.write_text(HAS_CHILD)
-    path, handle = load(str(source))
-    payload.save(tmp_path, path, handle.body, {"folder": str(tmp_path)})
-    code = payload.describe(path, handle.body, handle.spec.name)
+    order = order_of(source, tmp_path, {"folder": str(tmp_path)})
     board, clock, store = Board(power_mw=None), RealClock(), SqlStore.open("sqlite://")
     devices = NvmlMeter(Pynvml([board]))
     books = Books(store, clock, Places(lambda: (), DEFAULTS), "")
     metering = Metering(store, engine, ModelMeter(PowerModel()), clock, books, devices=devices)
-    engine.start(order(tmp_path, handle.spec, code))
+    engine.start(order)
     metering.begin([])
     until(lambda: engine.wait(0.01) is not None and (tmp_path / "child").exists())
     child = int((tmp_path / "child").read_text())
@@ -198,8 +180,8 @@ def test_energy_of_a_gpu_goes_to_the_job_whose_child_computes_on_it(
     ]
     assert of_gpu[0].allocation.reserved_cpu_s == 0
     # A worker that has a GPU compute is not stalled, however little its processor has to do.
-    assert Phase.STALLED not in {entry.allocation.phase for entry in store.ledger("one")}
-    assert books.run("one").energy_j > 225
+    assert Phase.STALLED not in {entry.allocation.phase for entry in store.ledger(order.job_id)}
+    assert books.run(order.job_id).energy_j > 225
     store.close()
 
 
@@ -218,26 +200,13 @@ def test_what_is_odd_about_a_reading_is_noted_once_and_its_figures_hold(
 ) -> None:
     source = tmp_path / "job.py"
     source.write_text(WAITS)
-    path, handle = load(str(source))
-    payload.save(tmp_path, path, handle.body, {"gate": str(tmp_path / "gate")})
-    code = payload.describe(path, handle.body, handle.spec.name)
+    order = order_of(source, tmp_path, {"gate": str(tmp_path / "gate")})
     board, clock, store = Board(power_mw=None), MovedClock(), MemoryStore()
-    store.submit(
-        Submission(
-            id="one",
-            function=handle.spec,
-            payload=code,
-            arguments={},
-            submitted_at=clock.now(),
-            submitted_wall=clock.wall(),
-            deadline_at=None,
-            home_zone="DE",
-        )
-    )
+    store.submit(submission(order.job_id, order.function, order.payload, clock.now()))
     devices = NvmlMeter(Pynvml([board]))
     books = Books(store, clock, Places(lambda: (), DEFAULTS), "")
     metering = Metering(store, engine, ModelMeter(PowerModel()), clock, books, devices=devices)
-    engine.start(order(tmp_path, handle.spec, code))
+    engine.start(order)
     metering.begin([])
     until(lambda: any(isinstance(event, Started) for event in engine.wait(0.1)))
     clock.moved_s = 7200.0
@@ -248,7 +217,7 @@ def test_what_is_odd_about_a_reading_is_noted_once_and_its_figures_hold(
     (tmp_path / "gate").touch()
     until(lambda: any(isinstance(event, Exited) for event in engine.wait(0.1)))
 
-    notes = [event.detail for event in store.events("one") if event.before == event.after]
+    notes = [event.detail for event in store.events(order.job_id) if event.before == event.after]
     assert [note for note in notes if "the clock was set forward by 2 h" in note]
     assert len([note for note in notes if "cannot be read any more" in note]) == 1
     of_node = {e.reading for e in store.ledger() if e.reading.meter == "cpu-time model"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.orders import order_of
 
 import tidewatt as tw
 from tidewatt.adapters.engines.local import LocalEngine
@@ -16,8 +17,7 @@ from tidewatt.domain.function import WorkerRange
 from tidewatt.domain.lifecycle import State
 from tidewatt.errors import JobFailed
 from tidewatt.policy.hopeless import MOST_LOST
-from tidewatt.ports import Exited, Order
-from tidewatt.runtime import payload
+from tidewatt.ports import Exited
 from tidewatt.sdk.client import Client, Options
 from tidewatt.sdk.load import load
 
@@ -258,25 +258,10 @@ def test_a_state_folder_may_have_a_long_name(
 def test_the_zygote_is_let_go_when_nothing_is_due(tmp_path: Path) -> None:
     file = tmp_path / "job.py"
     file.write_text("import tidewatt as tw\n@tw.function()\ndef one():\n    return 1\n")
-    _, handle = load(str(file))
-    code = payload.describe(file, handle.body, "one")
-    payload.save(tmp_path, file, handle.body, {})
+    first = order_of(file, tmp_path)
     engine = LocalEngine("tidewatt.elastic.trainer:make", warm_s=0.01)
-    for token in (1, 2):
-        engine.start(
-            Order(
-                job_id="one",
-                token=token,
-                function=handle.spec,
-                payload=code,
-                folder=str(tmp_path),
-                site="here",
-                zone="DE",
-                workers=1,
-                checkpoint=None,
-                reached=0,
-            )
-        )
+    for order in (first, replace(first, token=2)):
+        engine.start(order)
         while not any(isinstance(event, Exited) for event in engine.wait(0.0)):
             assert psutil.Process().children()
         engine.wait(0.05)

@@ -15,13 +15,13 @@ from typing import Any
 
 import psutil
 import pytest
+from tests import records
 from tests.integration.shells import SOON, Shell
 
 import tidewatt as tw
 from tidewatt import waiting
 from tidewatt.adapters.waiting.folders import Look
-from tidewatt.domain.estimate import Tier
-from tidewatt.domain.ledger import UNALLOCATED, Allocation, EnergyReading, Phase
+from tidewatt.domain.ledger import UNALLOCATED, Allocation, Phase
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.trigger import at_time
 from tidewatt.errors import UsageError
@@ -360,19 +360,7 @@ def test_a_budget_that_is_used_up_refuses_what_a_trigger_submits(own: Client, tm
     inbox.mkdir()
     deployed(own, tmp_path, "count")
     now = clock_of(None).now()
-    drawn = EnergyReading(
-        meter="test",
-        tier=Tier.COUNTER,
-        start_at=now - 1.0,
-        end_at=now,
-        wall_s=1.0,
-        energy_uj=10_000_000,
-        static_uj=0,
-        low_uj=10_000_000,
-        high_uj=10_000_000,
-        busy_cpu_s=0.0,
-        cpus=1,
-    )
+    drawn = records.reading(10_000_000, start_at=now - 1.0)
     nobodys = Allocation(account=UNALLOCATED, phase=Phase.NONE, energy_uj=10_000_000)
     own.store.record_energy(drawn, [nobodys])
     (own.home.path / "budget.toml").write_text('[month]\nenergy = "1 J"\nwhen_reached = "refuse"\n')

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.orders import order_of
 
 import tidewatt as tw
 from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.adapters.engines.unheard import Unheard
 from tidewatt.errors import WorkerLost
-from tidewatt.ports import Exited, Order
-from tidewatt.runtime import payload
+from tidewatt.ports import Exited
 from tidewatt.sdk.client import Client, Options
 from tidewatt.sdk.load import load
 
@@ -72,23 +72,7 @@ def test_a_caller_hears_of_the_end_of_its_worker_though_the_zygote_is_stopped(
 def test_waiting_for_the_word_of_a_zygote_that_is_stopped_is_no_work(
     engine: LocalEngine, tmp_path: Path
 ) -> None:
-    file = training(tmp_path, "os._exit(3)")
-    _, handle = load(str(file))
-    payload.save(tmp_path, file, handle.body, {})
-    engine.start(
-        Order(
-            job_id="learn",
-            token=1,
-            function=handle.spec,
-            payload=payload.describe(file, handle.body, "learn"),
-            folder=str(tmp_path),
-            site="here",
-            zone="DE",
-            workers=1,
-            checkpoint=None,
-            reached=0,
-        )
-    )
+    engine.start(order_of(training(tmp_path, "os._exit(3)"), tmp_path))
     rounds = [engine.wait(60.0)]
     while not any(isinstance(event, Exited) for event in rounds[-1]):
         assert len(rounds) < 100  # the look once a second at a zygote that loads its libraries included

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import records
 
 from tidewatt.accounting.allocate import allocate
-from tidewatt.domain.estimate import Tier
 from tidewatt.domain.ledger import (
     PLATFORM,
     POOL,
@@ -30,16 +30,10 @@ SECONDS = st.one_of(
 def readings(draw: st.DrawFn) -> EnergyReading:
     """Readings of any size, idle and busy ones, and ones below the calibrated idle power."""
     energy_uj = draw(st.one_of(st.integers(0, 10), st.integers(0, 10**30)))
-    return EnergyReading(
-        meter="test",
-        tier=Tier.MODEL,
-        start_at=0.0,
-        end_at=1.0,
+    return records.reading(
+        energy_uj,
         wall_s=draw(st.floats(min_value=1e-6, max_value=1e6, allow_nan=False)),
-        energy_uj=energy_uj,
         static_uj=draw(st.integers(0, 2 * energy_uj)),
-        low_uj=energy_uj,
-        high_uj=energy_uj,
         busy_cpu_s=draw(SECONDS),
         cpus=draw(st.integers(1, 512)),
     )

@@ -1,10 +1,12 @@
 """What is decided about GPUs: how counter and power are held against each other, and whose the energy is."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import records
 
 from tidewatt.accounting import gpu
 from tidewatt.accounting.gpu import Instance, Look, Span
@@ -155,19 +157,8 @@ def worker(job: str, *processes: int, phase: Phase = Phase.COMPUTE) -> WorkerUsa
 def reading(
     energy_uj: int, static_uj: int, busy_s: float, wall_s: float = 1.0, parts: int = 1
 ) -> EnergyReading:
-    return EnergyReading(
-        meter="NVML GPU 0",
-        tier=Tier.COUNTER,
-        start_at=0.0,
-        end_at=1.0,
-        wall_s=wall_s,
-        energy_uj=energy_uj,
-        static_uj=static_uj,
-        low_uj=energy_uj,
-        high_uj=energy_uj,
-        busy_cpu_s=busy_s,
-        cpus=parts,
-    )
+    read = records.reading(energy_uj, static_uj=static_uj, busy_cpu_s=busy_s, wall_s=wall_s, cpus=parts)
+    return replace(read, meter="NVML GPU 0")
 
 
 USES = st.lists(

@@ -1,16 +1,17 @@
 """The laws, over random worlds played through the live loop in virtual time."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.records import submission
 
 from tidewatt.adapters.grids.model import ModelGrid
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
-from tidewatt.domain.job import Submission
 from tidewatt.domain.ledger import Holder
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.site import Site
@@ -19,7 +20,7 @@ from tidewatt.domain.units import DAY_S, HOUR_S
 from tidewatt.policy import asap
 from tidewatt.policy.names import DEFAULT, POLICIES
 from tidewatt.simulation.engine import Workload
-from tidewatt.simulation.world import NO_CODE, Arrival, SimulatedWorld
+from tidewatt.simulation.world import Arrival, SimulatedWorld
 
 YEAR_START = 1_735_689_600.0
 """2025-01-01 in UTC seconds."""
@@ -52,18 +53,13 @@ def arrivals(draw: st.DrawFn, start_at: float, *, known: bool) -> list[Arrival]:
             deadline_s=length_s * slack + HOUR_S,
             zones=tuple(draw(st.sets(st.sampled_from(ZONES), max_size=2))),
         )
-        submission = Submission(
-            id=f"job-{index}",
-            function=function,
-            payload=NO_CODE,
+        submitted = replace(
+            submission(f"job-{index}", function, at=at),
             arguments={"n": str(index)},
-            submitted_at=at,
-            submitted_wall=at,
             deadline_at=at + length_s * slack + HOUR_S,
-            home_zone="DE",
         )
         speedup = tuple(float(n) ** efficiency for n in range(1, most + 1))
-        result.append(Arrival(submission, Workload(length_s, speedup, startup_s)))
+        result.append(Arrival(submitted, Workload(length_s, speedup, startup_s)))
     return result
 
 

@@ -6,12 +6,12 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import records
 
 from tidewatt.accounting.allocate import allocate
 from tidewatt.accounting.audit import audit
 from tidewatt.accounting.shapley import shapley
-from tidewatt.domain.estimate import Tier
-from tidewatt.domain.ledger import PLATFORM, POOL, Account, EnergyReading, Holder, LedgerEntry, Phase, Usage
+from tidewatt.domain.ledger import PLATFORM, POOL, Account, Holder, LedgerEntry, Phase, Usage
 from tidewatt.errors import TidewattError
 
 PLAYERS = st.integers(1, 7)
@@ -91,17 +91,10 @@ def ledgers(draw: st.DrawFn) -> list[LedgerEntry]:
     """Some readings that jobs a and b share with others, who may claim more than there is."""
     entries: list[LedgerEntry] = []
     for at in range(draw(st.integers(1, 4))):
-        energy_uj = draw(st.integers(0, 10**12))
-        reading = EnergyReading(
-            meter="test",
-            tier=Tier.COUNTER,
+        reading = records.reading(
+            draw(st.integers(0, 10**12)),
             start_at=float(at),
-            end_at=float(at + 1),
-            wall_s=1.0,
-            energy_uj=energy_uj,
             static_uj=draw(st.integers(0, 10**12)),
-            low_uj=energy_uj,
-            high_uj=energy_uj,
             busy_cpu_s=draw(SECONDS),
             cpus=draw(st.integers(1, 8)),
         )

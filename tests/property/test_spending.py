@@ -1,9 +1,11 @@
 """Budgets in force, over worlds played through the live loop in virtual time."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.records import submission
 
 from tidewatt.accounting.factors import DEFAULTS
 from tidewatt.adapters.grids.model import ModelGrid
@@ -11,13 +13,12 @@ from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.control.books import Places, drawn_in_month
 from tidewatt.domain.budget import Budgets, Scope
 from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
-from tidewatt.domain.job import Submission
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.site import Site
 from tidewatt.domain.units import HOUR_S, JOULES_PER_KWH
 from tidewatt.policy.names import POLICIES
 from tidewatt.simulation.engine import Workload
-from tidewatt.simulation.world import NO_CODE, Arrival, Manner, SimulatedWorld
+from tidewatt.simulation.world import Arrival, Manner, SimulatedWorld
 
 FEBRUARY = 1_738_368_000.0
 """2025-02-01 in UTC seconds."""
@@ -43,18 +44,8 @@ def arrival(name: str, team: str, at: float, length_s: float, workers: int = 1) 
         retries=3,
         labels=(("team", team),),
     )
-    submission = Submission(
-        id=name,
-        function=function,
-        payload=NO_CODE,
-        arguments={},
-        submitted_at=at,
-        submitted_wall=at,
-        deadline_at=None,
-        home_zone="DE",
-        grid=GRID.name,
-    )
-    return Arrival(submission, Workload(length_s, tuple(float(n) for n in range(1, workers + 1))))
+    submitted = replace(submission(name, function, at=at), grid=GRID.name)
+    return Arrival(submitted, Workload(length_s, tuple(float(n) for n in range(1, workers + 1))))
 
 
 def play(tables: dict[str, object], *arrivals: Arrival, start_at: float) -> SqlStore:

@@ -13,11 +13,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests import records
 from typing_extensions import override
 
 from tidewatt.adapters.stores.sql import SqlStore
-from tidewatt.domain.function import FunctionSpec, Kind, Payload
-from tidewatt.domain.job import Attempt, Submission
 from tidewatt.domain.lifecycle import ENDED, TRANSITIONS, State, Wish
 from tidewatt.errors import IllegalMove, StaleToken
 from tidewatt.ports import Checkpointed, Progressed
@@ -63,18 +62,7 @@ class Moves(RuleBasedStateMachine):
 
     def new_job(self) -> str:
         job_id = f"job-{next(numbers)}"
-        self.store.submit(
-            Submission(
-                id=job_id,
-                function=FunctionSpec(name="f", kind=Kind.FUNCTION),
-                payload=Payload(form="file", path="f.py", function="f"),
-                arguments={},
-                submitted_at=self.instant,
-                submitted_wall=self.instant,
-                deadline_at=None,
-                home_zone="DE",
-            )
-        )
+        self.store.submit(records.submission(job_id, at=self.instant))
         self.model[job_id] = Expected()
         return job_id
 
@@ -108,15 +96,7 @@ class Moves(RuleBasedStateMachine):
     def begin(self, job_id: str, before: State, ahead: int) -> None:
         expected = self.model[job_id]
         self.instant += 1.0
-        attempt = Attempt(
-            job_id=job_id,
-            token=expected.token + ahead,
-            site="home",
-            zone="DE",
-            workers=1,
-            started_at=self.instant,
-            started_wall=self.instant,
-        )
+        attempt = records.attempt(job_id, expected.token + ahead, self.instant)
         waiting = before == expected.state and State.STARTING in TRANSITIONS[before]
         try:
             self.store.begin_attempt(job_id, before, attempt)

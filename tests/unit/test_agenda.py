@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+from tests.records import submission
+
 from tidewatt.control.agenda import Agenda
 from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
-from tidewatt.domain.job import Job, Submission
+from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import Wish
 from tidewatt.domain.plan import Assignment, Note, Plan
 from tidewatt.domain.site import Site
-from tidewatt.simulation.world import NO_CODE
 
 ROOMY = (Site("de", "DE", 100),)
 SMALL = (Site("de", "DE", 4), Site("fr", "FR", 100))
@@ -17,17 +18,7 @@ HOUR_END = 3600.0
 
 def job(name: str, most: int = 2) -> Job:
     function = FunctionSpec(name="f", kind=Kind.TRAINING, workers=WorkerRange(1, most), shards=most)
-    submission = Submission(
-        id=name,
-        function=function,
-        payload=NO_CODE,
-        arguments={},
-        submitted_at=0.0,
-        submitted_wall=0.0,
-        deadline_at=None,
-        home_zone="DE",
-    )
-    return Job.draft(submission)
+    return Job.draft(submission(name, function))
 
 
 def plan(at: float, *pieces: tuple[str, float, float]) -> Plan:

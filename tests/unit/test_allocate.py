@@ -1,11 +1,12 @@
 """Sharing one reading among accounts, by hand-worked figures."""
 
 import math
+from dataclasses import replace
 
 import pytest
+from tests import records
 
 from tidewatt.accounting.allocate import allocate
-from tidewatt.domain.estimate import Tier
 from tidewatt.domain.ledger import PLATFORM, POOL, UNALLOCATED, Account, EnergyReading, Holder, Phase, Usage
 from tidewatt.errors import TidewattError
 
@@ -20,19 +21,8 @@ def reading(
     busy_cpu_s: float = 4.0,
     cpus: int = 8,
 ) -> EnergyReading:
-    return EnergyReading(
-        meter="test",
-        tier=Tier.COUNTER,
-        start_at=0.0,
-        end_at=3600.0,
-        wall_s=wall_s,
-        energy_uj=energy_uj,
-        static_uj=static_uj,
-        low_uj=energy_uj,
-        high_uj=energy_uj,
-        busy_cpu_s=busy_cpu_s,
-        cpus=cpus,
-    )
+    made = records.reading(energy_uj, wall_s=wall_s, static_uj=static_uj, busy_cpu_s=busy_cpu_s, cpus=cpus)
+    return replace(made, end_at=3600.0)
 
 
 def usage(cpu_s: float, reserved_cpu_s: float = 0.0, account: Account = JOB) -> Usage:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests import records
 
 from tidewatt.accounting.allocate import allocate
 from tidewatt.accounting.audit import MOST_JOBS, Audit, audit
@@ -31,19 +32,8 @@ SHARES = [number / 100 for number in range(101)]
 def reading(
     energy_uj: int = 1_000_000, busy_cpu_s: float = 2.0, *, tier: Tier = Tier.MODEL, at: float = 0.0
 ) -> EnergyReading:
-    return EnergyReading(
-        meter="test",
-        tier=tier,
-        start_at=at,
-        end_at=at + 1,
-        wall_s=1.0,
-        energy_uj=energy_uj,
-        static_uj=400_000,
-        low_uj=energy_uj,
-        high_uj=energy_uj,
-        busy_cpu_s=busy_cpu_s,
-        cpus=2,
-    )
+    made = records.reading(energy_uj, start_at=at, static_uj=400_000, busy_cpu_s=busy_cpu_s, cpus=2)
+    return replace(made, tier=tier)
 
 
 def usage(job_id: str, cpu_s: float, reserved_cpu_s: float = 1.0) -> Usage:

@@ -3,15 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from tests import records
 
 from tidewatt.accounting.balance import balances, beside
-from tidewatt.domain.estimate import Tier
 from tidewatt.domain.ledger import (
     PLATFORM,
     UNALLOCATED,
     Account,
     Allocation,
-    EnergyReading,
     Holder,
     LedgerEntry,
     Phase,
@@ -20,20 +19,8 @@ from tidewatt.domain.ledger import (
 
 def reading(start_at: float, end_at: float, *accounts: Account, meter: str = "test") -> list[LedgerEntry]:
     """A reading of 10 µJ for each of its accounts."""
-    energy = 10 * len(accounts)
-    node = EnergyReading(
-        meter=meter,
-        tier=Tier.COUNTER,
-        start_at=start_at,
-        end_at=end_at,
-        wall_s=end_at - start_at,
-        energy_uj=energy,
-        static_uj=0,
-        low_uj=energy,
-        high_uj=energy,
-        busy_cpu_s=0.0,
-        cpus=1,
-    )
+    read = records.reading(10 * len(accounts), start_at=start_at, wall_s=end_at - start_at)
+    node = replace(read, meter=meter)
     return [
         LedgerEntry(reading=node, allocation=Allocation(account=a, phase=Phase.NONE, energy_uj=10))
         for a in accounts

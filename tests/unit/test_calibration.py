@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from tests import records
 from tests.unit.pynvml_like import Board, Pynvml
 
 from tidewatt.accounting import calibration as figures
@@ -36,19 +37,8 @@ MADE = Calibration(
 
 def reading(watts: float, busy: float, wall_s: float = 1.0, cpus: int = 2) -> EnergyReading:
     energy_uj = round(watts * wall_s * 1e6)
-    return EnergyReading(
-        meter="powercap",
-        tier=Tier.COUNTER,
-        start_at=0.0,
-        end_at=wall_s,
-        wall_s=wall_s,
-        energy_uj=energy_uj,
-        static_uj=0,
-        low_uj=round(energy_uj * 0.95),
-        high_uj=round(energy_uj * 1.05),
-        busy_cpu_s=busy * cpus * wall_s,
-        cpus=cpus,
-    )
+    read = records.reading(energy_uj, wall_s=wall_s, busy_cpu_s=busy * cpus * wall_s, cpus=cpus)
+    return replace(read, low_uj=round(energy_uj * 0.95), high_uj=round(energy_uj * 1.05))
 
 
 def test_power_at_rest_is_the_mean_between_the_least_and_the_most_seen() -> None:

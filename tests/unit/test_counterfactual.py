@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import records
 
 from tidewatt.accounting.carbon import Operational, Spent, operational
 from tidewatt.accounting.conditions import Conditions
@@ -12,11 +13,11 @@ from tidewatt.accounting.counterfactual import Counterfactual, Unknown, counterf
 from tidewatt.accounting.factors import PUE, Factors
 from tidewatt.accounting.pace import joules_per_step, stints
 from tidewatt.accounting.saving import Saving, saving
-from tidewatt.domain.estimate import Estimate, Tier
-from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
-from tidewatt.domain.job import Attempt, Job, Submission
-from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
-from tidewatt.domain.lifecycle import State, Wish
+from tidewatt.domain.estimate import Estimate
+from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
+from tidewatt.domain.job import Attempt, Job
+from tidewatt.domain.ledger import Account, Allocation, Balance, Holder, LedgerEntry, Phase
+from tidewatt.domain.lifecycle import State
 from tidewatt.domain.signal import Quality, Reading, Signal
 
 HOUR = 3600.0
@@ -41,45 +42,18 @@ def by(intensity: Signal, factors: Factors = PLAIN) -> Conditions:
 
 def job(state: State = State.SUCCEEDED, *, steps: int = 100, total: int | None = 100) -> Job:
     function = FunctionSpec(name="digits", kind=Kind.TRAINING, workers=WorkerRange(1, 4), shards=4)
-    submission = Submission(
-        id="job-1",
-        function=function,
-        payload=Payload(form="source", path="digits.py", function="digits"),
-        arguments={},
-        submitted_at=0.0,
-        submitted_wall=0.0,
-        deadline_at=None,
-        home_zone="DE",
-    )
-    return Job(
-        submission=submission,
-        seq=1,
-        state=state,
-        wish=Wish.RUN,
-        token=2,
-        failures=0,
-        steps_done=steps,
-        steps_reached=steps,
-        steps_total=total,
-        loss=None,
-        checkpoint=None,
-        result=None,
-        error=None,
-        ended_at=None,
+    draft = Job.draft(records.submission("job-1", function))
+    return replace(
+        draft, seq=1, state=state, token=2, steps_done=steps, steps_reached=steps, steps_total=total
     )
 
 
 def attempt(
     token: int, workers: int, first: int, last: int, seconds: float, startup_s: float = 0.5
 ) -> Attempt:
-    return Attempt(
-        job_id="job-1",
-        token=token,
-        site="here",
-        zone="DE",
+    return replace(
+        records.attempt("job-1", token),
         workers=workers,
-        started_at=0.0,
-        started_wall=0.0,
         first_step=first,
         last_step=last,
         startup_wall_s=startup_s,
@@ -93,18 +67,11 @@ def entry(
     token: int, joules: float, phase: Phase = Phase.COMPUTE, hour: float = 0.0, spread: float = 0.0
 ) -> Balance:
     energy_uj = round(joules * 1_000_000)
-    reading = EnergyReading(
-        meter="test",
-        tier=Tier.COUNTER,
-        start_at=hour * HOUR,
+    reading = replace(
+        records.reading(energy_uj, start_at=hour * HOUR, busy_cpu_s=1.0, cpus=4),
         end_at=(hour + 1) * HOUR,
-        wall_s=1.0,
-        energy_uj=energy_uj,
-        static_uj=0,
         low_uj=round(energy_uj * (1 - spread)),
         high_uj=round(energy_uj * (1 + spread)),
-        busy_cpu_s=1.0,
-        cpus=4,
     )
     share = Allocation(
         account=Account(Holder.JOB, "job-1"), phase=phase, energy_uj=energy_uj, zone="DE", token=token

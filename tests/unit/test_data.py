@@ -4,8 +4,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from tests.records import submission
+
 from tidewatt.domain.function import FunctionSpec, Kind, Payload
-from tidewatt.domain.job import Job, Submission, done_before
+from tidewatt.domain.job import Job, done_before
 from tidewatt.domain.lifecycle import State
 from tidewatt.runtime.data import fingerprint
 
@@ -48,17 +50,8 @@ def test_a_run_is_a_repeat_only_on_the_same_data() -> None:
 
     def job(seq: int, data: str, state: State = State.SUCCEEDED) -> Job:
         payload = Payload(form="source", path="source.py", function="fit", sha256="ab", data=data)
-        submission = Submission(
-            id=f"fit-{seq}",
-            function=spec,
-            payload=payload,
-            arguments={"path": "'train.csv'"},
-            submitted_at=0.0,
-            submitted_wall=0.0,
-            deadline_at=None,
-            home_zone="DE",
-        )
-        return replace(Job.draft(submission), seq=seq, state=state)
+        submitted = replace(submission(f"fit-{seq}", spec, payload), arguments={"path": "'train.csv'"})
+        return replace(Job.draft(submitted), seq=seq, state=state)
 
     first, failed, newer = job(1, "old"), job(2, "new", State.FAILED), job(3, "new")
     assert done_before(job(4, "old"), [first, failed, newer]) == first

@@ -1,6 +1,9 @@
 """When a job is given up whose attempts come to nothing."""
 
+from dataclasses import replace
+
 import pytest
+from tests.records import attempt
 
 from tidewatt.domain.job import Attempt
 from tidewatt.policy.hopeless import MOST_BROKEN, MOST_LOST, hopeless
@@ -9,17 +12,7 @@ from tidewatt.policy.hopeless import MOST_BROKEN, MOST_LOST, hopeless
 def attempts(*ends: tuple[str, int | None]) -> list[Attempt]:
     """Attempts that ended so, and the first step that each told of."""
     return [
-        Attempt(
-            job_id="a",
-            token=token,
-            site="here",
-            zone="DE",
-            workers=1,
-            started_at=0.0,
-            started_wall=0.0,
-            first_step=first_step,
-            outcome=outcome,
-        )
+        replace(attempt("a", token), first_step=first_step, outcome=outcome)
         for token, (outcome, first_step) in enumerate(ends, 1)
     ]
 

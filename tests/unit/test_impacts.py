@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests import records
 
 from tidewatt.accounting.carbon import Operational, Spent, marginal, market_based, operational, slice_hours
 from tidewatt.accounting.conditions import Conditions
@@ -27,9 +28,9 @@ from tidewatt.accounting.factors import (
 )
 from tidewatt.accounting.transfer import network, storage, transferred
 from tidewatt.accounting.water import water
-from tidewatt.domain.estimate import Estimate, Tier
+from tidewatt.domain.estimate import Estimate
 from tidewatt.domain.job import Attempt, SavedCheckpoint
-from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
+from tidewatt.domain.ledger import Account, Allocation, Balance, Holder, LedgerEntry, Phase
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.errors import UsageError
 
@@ -183,19 +184,7 @@ def test_embodied_carbon_is_spread_over_the_life_of_the_machine() -> None:
 
 
 def test_embodied_time_is_real_and_by_reservation() -> None:
-    reading = EnergyReading(
-        meter="test",
-        tier=Tier.COUNTER,
-        start_at=0.0,
-        end_at=3600.0,
-        wall_s=1.0,
-        energy_uj=10,
-        static_uj=0,
-        low_uj=10,
-        high_uj=10,
-        busy_cpu_s=2.0,
-        cpus=8,
-    )
+    reading = replace(records.reading(10, busy_cpu_s=2.0, cpus=8), end_at=HOUR)
     mine = Allocation(account=Account(Holder.JOB, "a"), phase=Phase.COMPUTE, energy_uj=5, reserved_cpu_s=2.0)
     entry = Balance.of(LedgerEntry(reading=reading, allocation=mine))
     assert machine_seconds([entry, entry]) == pytest.approx(0.5)

@@ -3,52 +3,29 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.clocks import SetClock
+from tests.records import submission
+from tests.virtual import START, Machine
 
 from tidewatt.accounting.factors import DEFAULTS
 from tidewatt.adapters.cgroup import Limit
 from tidewatt.adapters.engines.local import LocalEngine
-from tidewatt.adapters.grids.model import ModelGrid
 from tidewatt.adapters.meters.model import ModelMeter, PowerModel
 from tidewatt.adapters.meters.proc import Processors
 from tidewatt.adapters.stores.memory import MemoryStore
 from tidewatt.control.books import Books, Places
-from tidewatt.control.foresight import Prospect, by
-from tidewatt.control.loop import Loop, Parts
 from tidewatt.control.metering import MOST_UNSAVED, SAVE_EVERY_S, Metering
 from tidewatt.control.unplanned import AT_HAND
-from tidewatt.domain.function import FunctionSpec, Kind, Payload
-from tidewatt.domain.job import Submission
+from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.ledger import Holder
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.site import Site
-from tidewatt.domain.units import HOUR_S
-from tidewatt.forecast.hourly import Hourly
-from tidewatt.policy import cheapest
 from tidewatt.ports import Clock, Store
-from tidewatt.simulation.clock import VirtualClock
-from tidewatt.simulation.engine import SimulatedEngine, Workload
-from tidewatt.simulation.node import Nobody, SimulatedMeter
-
-START = 1_654_041_600.0
-
-
-@dataclass
-class SetClock:
-    """A clock that stands wherever it is put."""
-
-    speed: float = 1.0
-    instant: float = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.instant
-
-    def wall(self) -> float:
-        return self.instant
+from tidewatt.simulation.engine import Workload
 
 
 def no_books(store: Store, clock: Clock) -> Books:
@@ -60,20 +37,6 @@ def no_books(store: Store, clock: Clock) -> Books:
 def engine() -> Iterator[LocalEngine]:
     with closing(LocalEngine("nothing:at_all")) as made:
         yield made
-
-
-def a_call(name: str) -> Submission:
-    """A job that waits for room alone."""
-    return Submission(
-        id=name,
-        function=FunctionSpec(name="call", kind=Kind.FUNCTION),
-        payload=Payload(form="simulated", path="", function="call", sha256="call"),
-        arguments={},
-        submitted_at=START,
-        submitted_wall=START,
-        deadline_at=None,
-        home_zone="DE",
-    )
 
 
 def test_readings_wait_to_be_saved_together_and_none_is_lost(engine: LocalEngine) -> None:
@@ -112,33 +75,18 @@ def test_however_many_readings_there_are_only_so_many_wait_to_be_saved(engine: L
 
 
 def test_a_job_that_is_taken_back_before_it_began_calls_for_no_reading() -> None:
-    clock, store, grid = VirtualClock(START), MemoryStore(), ModelGrid()
+    machine = Machine(Site("de", "DE", 1), metered=True)
+    machine.loop.begin()
     waiting = [f"waiting-{number}" for number in range(3 * AT_HAND)]
-    engine = SimulatedEngine(clock, {name: Workload(60.0, (1.0,)) for name in ("first", *waiting)})
-    parts = Parts(
-        store=store,
-        engine=engine,
-        grid=grid,
-        meter=SimulatedMeter(engine, 1, 10.0, 3.5),
-        clock=clock,
-        feed=Nobody(),
-        sites=lambda _: (Site("de", "DE", 1),),
-        prospect=Prospect(carbon=by(Hourly(), grid)),
-        world=None,
-        sample_every_s=HOUR_S,
-        folder=Path(),
-    )
-    loop = Loop(parts, cheapest.decide)
-    loop.begin()
-    store.submit(a_call("first"))
+    for name in ("first", *waiting):
+        call = submission(name, FunctionSpec(name="call", kind=Kind.FUNCTION), at=START)
+        machine.submit(call, Workload(60.0, (1.0,)))
     for number, name in enumerate(waiting):
-        store.submit(a_call(name))
-        engine.visit_at(START + 1.0 + number / 2, partial(store.wish, name, Wish.CANCEL))
-    while loop.turn():
-        pass
-    states = Counter(job.state for job in store.jobs())
+        machine.engine.visit_at(START + 1.0 + number / 2, partial(machine.store.wish, name, Wish.CANCEL))
+    machine.until_idle()
+    states = Counter(job.state for job in machine.store.jobs())
     assert states == {State.SUCCEEDED: 1, State.CANCELLED: len(waiting)}
-    assert len({entry.reading for entry in store.ledger()}) < AT_HAND
+    assert len({entry.reading for entry in machine.store.ledger()}) < AT_HAND
 
 
 def test_a_meter_that_fails_ends_nothing(engine: LocalEngine, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """The meter that infers energy from processor time, on written and on real kernel files."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.clocks import SetClock
 
 from tidewatt.adapters.cgroup import Limit
 from tidewatt.adapters.clocks.real import RealClock
@@ -17,20 +17,6 @@ from tidewatt.errors import TidewattError, UsageError
 from tidewatt.ports import Clock, Meter
 
 HERTZ = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass
-class SetClock:
-    """A clock that stands wherever it is put."""
-
-    speed: float = 1.0
-    instant: float = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.instant
-
-    def wall(self) -> float:
-        return self.instant
 
 
 def write_stat(path: Path, *lines: str) -> Path:

@@ -7,6 +7,7 @@ from inspect import signature
 from pathlib import Path
 
 import pytest
+from tests import records
 from tests.unit.pynvml_like import Board, Pynvml
 
 from tidewatt.adapters.clocks.real import RealClock
@@ -22,19 +23,7 @@ JOULE = 1_000_000
 
 def over(wall_s: float) -> EnergyReading:
     """A reading of the processors over the interval that GPUs are read over as well."""
-    return EnergyReading(
-        meter="test",
-        tier=Tier.MODEL,
-        start_at=100.0,
-        end_at=100.0 + wall_s,
-        wall_s=wall_s,
-        energy_uj=1,
-        static_uj=0,
-        low_uj=1,
-        high_uj=1,
-        busy_cpu_s=0.0,
-        cpus=2,
-    )
+    return records.reading(1, start_at=100.0, wall_s=wall_s, cpus=2)
 
 
 def meter(*boards: Board, idle_w: dict[str, Estimate] | None = None) -> NvmlMeter:

@@ -5,10 +5,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.clocks import SetClock
 
 from tidewatt.adapters.meters.detect import best_meter, survey
 from tidewatt.adapters.meters.model import ModelMeter
@@ -20,20 +20,6 @@ from tidewatt.errors import TidewattError
 
 RANGE_UJ = 262_143_328_850
 JOULE = 1_000_000
-
-
-@dataclass
-class SetClock:
-    """A clock that stands wherever it is put."""
-
-    speed: float = 1.0
-    instant: float = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.instant
-
-    def wall(self) -> float:
-        return self.instant
 
 
 class Sysfs:

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests import records
 from typing_extensions import override
 
 from tidewatt.accounting.conditions import Conditions
@@ -15,9 +16,9 @@ from tidewatt.accounting.factors import PUE, Factors
 from tidewatt.accounting.saving import Saving
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
-from tidewatt.domain.job import Attempt, Event, Job, Submission
-from tidewatt.domain.ledger import Account, Allocation, Balance, EnergyReading, Holder, LedgerEntry, Phase
-from tidewatt.domain.lifecycle import State, Wish
+from tidewatt.domain.job import Attempt, Event, Job
+from tidewatt.domain.ledger import Account, Allocation, Balance, Holder, LedgerEntry, Phase
+from tidewatt.domain.lifecycle import State
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.world import World
 from tidewatt.report import document, html, text
@@ -46,18 +47,10 @@ def grid(*values: float | None, quality: Quality = Quality.MODELLED) -> Signal:
 
 def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) -> Balance:
     energy_uj = round(1e6 * joules)
-    reading = EnergyReading(
+    reading = replace(
+        records.reading(2 * energy_uj, start_at=START + hour * HOUR, busy_cpu_s=1.0, cpus=8),
         meter="test meter",
-        tier=Tier.COUNTER,
-        start_at=START + hour * HOUR,
         end_at=START + (hour + 1) * HOUR,
-        wall_s=1.0,
-        energy_uj=2 * energy_uj,
-        static_uj=0,
-        low_uj=2 * energy_uj,
-        high_uj=2 * energy_uj,
-        busy_cpu_s=1.0,
-        cpus=8,
     )
     share = Allocation(
         account=Account(Holder.JOB, "job-1"),
@@ -72,13 +65,9 @@ def entry(token: int, workers: int, phase: Phase, joules: float, hour: float) ->
 
 
 def attempt(token: int, workers: int, first: int, last: int, start_h: float, end_h: float) -> Attempt:
-    return Attempt(
-        job_id="job-1",
-        token=token,
-        site="here",
-        zone="DE",
+    return replace(
+        records.attempt("job-1", token, START + start_h * HOUR),
         workers=workers,
-        started_at=START + start_h * HOUR,
         started_wall=start_h,
         first_step=first,
         last_step=last,
@@ -107,30 +96,21 @@ EVENTS = [
 
 def job(state: State = State.SUCCEEDED, *, name: str = "digits", deadline_h: float | None = 5.0) -> Job:
     function = FunctionSpec(name=name, kind=Kind.TRAINING, workers=WorkerRange(1, 2), shards=2)
-    submission = Submission(
-        id="job-1",
-        function=function,
-        payload=Payload(form="source", path="digits.py", function=name),
+    submission = replace(
+        records.submission("job-1", function, Payload(form="source", path="digits.py", function=name), START),
         arguments={"lr": "0.1"},
-        submitted_at=START,
         submitted_wall=0.0,
         deadline_at=None if deadline_h is None else START + deadline_h * HOUR,
-        home_zone="DE",
     )
-    return Job(
-        submission=submission,
+    return replace(
+        Job.draft(submission),
         seq=1,
         state=state,
-        wish=Wish.RUN,
         token=2,
-        failures=0,
         steps_done=300,
         steps_reached=300,
         steps_total=300,
         loss=0.5,
-        checkpoint=None,
-        result=None,
-        error=None,
         ended_at=START + 3 * HOUR if state is State.SUCCEEDED else None,
     )
 
@@ -251,18 +231,41 @@ def test_the_saving_is_against_the_same_work_started_at_once() -> None:
 
 def test_how_the_job_ran_is_counted() -> None:
     running = build(record()).running
-    assert (running.suspends, running.resumes, running.resizes, running.moves, running.losses) == (
-        1,
-        1,
-        1,
-        0,
-        0,
-    )
+    assert (running.suspends, running.resumes, running.resizes, running.moves) == (1, 1, 1, 0)
+    assert (running.failed, running.lost, running.stranded) == (0, 0, 0)
     assert running.real_s == pytest.approx(2.0)
     assert [(s.start_at, s.end_at, s.workers) for s in running.segments] == [
         (START, START + HOUR, 1),
         (START + 2 * HOUR, START + 3 * HOUR, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "counts", "told"),
+    [
+        (("suspended", "succeeded"), (0, 0, 0), "1 change of worker count"),
+        (("suspended", "cancelled"), (0, 0, 0), "1 change of worker count"),
+        (("suspended", "failed"), (1, 0, 0), "1 change of worker count, 1 attempt failed"),
+        (("lost", "lost"), (0, 2, 0), "1 change of worker count, 2 attempts lost"),
+        (
+            ("stranded", "failed"),
+            (1, 0, 1),
+            "1 change of worker count, 1 attempt failed, 1 attempt stranded",
+        ),
+    ],
+)
+def test_an_attempt_that_was_cut_short_is_told_by_what_cut_it(
+    outcomes: tuple[str, str], counts: tuple[int, int, int], told: str
+) -> None:
+    started = record()
+    ended = [replace(a, outcome=o) for a, o in zip(started.attempts, outcomes, strict=True)]
+    plain, data, page = renderings(build(replace(started, attempts=ended, events=EVENTS[:1])))
+    (line,) = re.findall(r"On the way +(.*(?:\n {6,}.*)*)", plain)
+    assert " ".join(line.split()) == told
+    assert f"<td>{told}</td>" in page
+    ran = json.loads(data)["running"]
+    assert (ran["failed"], ran["lost"], ran["stranded"]) == counts
+    assert ran["losses"] == sum(counts)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from collections.abc import Generator
 
 import pytest
+from tests.records import attempt, submission
 
 from tidewatt.adapters.stores.sql import SqlStore
 from tidewatt.control.record import Recorder
-from tidewatt.domain.function import FunctionSpec, Kind, Payload
-from tidewatt.domain.job import Attempt, Job, Submission
-from tidewatt.domain.lifecycle import State
+from tidewatt.domain.job import Job
+from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.policy.hopeless import MOST_BROKEN, MOST_LOST
 from tidewatt.ports import Exited, Started
 from tidewatt.simulation.clock import VirtualClock
@@ -22,25 +22,7 @@ def store() -> Generator[SqlStore]:
 
 
 def submitted(store: SqlStore) -> str:
-    store.submit(
-        Submission(
-            id="a",
-            function=FunctionSpec(name="a", kind=Kind.FUNCTION),
-            payload=Payload(form="pickle", path="", function="a"),
-            arguments={},
-            submitted_at=0.0,
-            submitted_wall=0.0,
-            deadline_at=None,
-            home_zone="DE",
-        )
-    )
-    return "a"
-
-
-def attempt(token: int) -> Attempt:
-    return Attempt(
-        job_id="a", token=token, site="here", zone="DE", workers=1, started_at=0.0, started_wall=0.0
-    )
+    return store.submit(submission("a")).id
 
 
 def tried(store: SqlStore, job_id: str, *outcomes: str) -> Job:
@@ -51,10 +33,10 @@ def tried(store: SqlStore, job_id: str, *outcomes: str) -> Job:
         assert job is not None
         if job.state is not State.QUEUED:
             break
-        made = attempt(job.token + 1)
-        store.begin_attempt(job_id, State.QUEUED, made)
+        token = job.token + 1
+        store.begin_attempt(job_id, State.QUEUED, attempt(job_id, token))
         error = "its zygote ended" if outcome == "stranded" else None
-        recorder.record(Exited(job_id=job_id, token=made.token, outcome=outcome, error=error))
+        recorder.record(Exited(job_id=job_id, token=token, outcome=outcome, error=error))
         job = store.job(job_id)
     assert job is not None
     return job
@@ -76,12 +58,20 @@ def test_a_job_that_is_stranded_time_after_time_is_given_up_in_the_end(store: Sq
     assert "its zygote or its supervisor died 100 times in a row" in (job.error or "")
 
 
+def test_an_attempt_that_its_user_had_ended_was_not_lost(store: SqlStore) -> None:
+    job_id = submitted(store)
+    store.begin_attempt(job_id, State.QUEUED, attempt(job_id))
+    store.wish(job_id, Wish.CANCEL)
+    Recorder(store, VirtualClock(0.0)).record(Exited(job_id=job_id, token=1, outcome="lost"))
+    assert [each.outcome for each in store.attempts(job_id)] == ["cancelled"]
+
+
 def begun(store: SqlStore) -> tuple[Recorder, VirtualClock]:
     """A recorder whose job has begun, and its clock."""
     job = store.job(submitted(store))
     assert job is not None
     recorder = Recorder(store, clock := VirtualClock(0.0))
-    recorder.begin(job, attempt(1))
+    recorder.begin(job, attempt("a"))
     return recorder, clock
 
 

@@ -1,11 +1,11 @@
 """The meter that plays a log, and what goes on when the log has ended."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.clocks import SetClock
 
 from tidewatt.adapters.meters.detect import best_meter, survey
 from tidewatt.adapters.meters.model import ModelMeter, PowerModel
@@ -20,20 +20,8 @@ from tidewatt.ports import Clock, Meter
 HEADER = "start_s,end_s,power_w,low_w,high_w\n"
 LOG = HEADER + "0,10,100,90,110\n10,20,40,36,44\n"
 JOULE = 1_000_000
-
-
-@dataclass
-class SetClock:
-    """A clock that stands wherever it is put; its world runs ten times as fast."""
-
-    speed: float = 10.0
-    real: float = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.real * self.speed
-
-    def wall(self) -> float:
-        return self.real
+SPEED = 10.0
+"""Of the world: a log is played in real time."""
 
 
 def written(folder: Path, text: str) -> Path:
@@ -49,11 +37,11 @@ def node(folder: Path) -> Processors:
 
 
 def test_power_is_played_from_the_first_reading_on(tmp_path: Path) -> None:
-    clock = SetClock()
+    clock = SetClock(SPEED)
     meter = ReplayMeter(read_log(written(tmp_path, LOG)), node(tmp_path))
     assert meter.read(clock) is None
 
-    clock.real += 15.0
+    clock.instant += 15.0
     reading = meter.read(clock)
 
     assert reading is not None
@@ -66,9 +54,9 @@ def test_power_is_played_from_the_first_reading_on(tmp_path: Path) -> None:
 
 def test_what_a_log_knows_of_itself_is_taken_from_it(tmp_path: Path) -> None:
     text = "tier,start_s,end_s,power_w,low_w,high_w,static_w\n1,1700000000.5,1700000060.5,50,49,51,30\n"
-    clock, meter = SetClock(), ReplayMeter(read_log(written(tmp_path, text)), node(tmp_path))
+    clock, meter = SetClock(SPEED), ReplayMeter(read_log(written(tmp_path, text)), node(tmp_path))
     meter.read(clock)
-    clock.real += 2.0
+    clock.instant += 2.0
     reading = meter.read(clock)
 
     assert reading is not None
@@ -80,13 +68,13 @@ def test_the_sum_of_readings_is_that_of_the_log(steps: list[float]) -> None:
     stretches = tuple(
         Stretch(start_s=n * 7.0, end_s=n * 7.0 + 7.0, power_w=Estimate.exact(10.0 + n)) for n in range(30)
     )
-    clock = SetClock(real=0.0)
+    clock = SetClock(SPEED, 0.0)
     often, once = ReplayMeter(stretches, Processors()), ReplayMeter(stretches, Processors())
     often.read(clock)
     once.read(clock)
     total = 0
     for step in steps:
-        clock.real += step
+        clock.instant += step
         reading = often.read(clock)
         assert reading is not None
         total += reading.energy_uj
@@ -146,14 +134,14 @@ def told(meter: Meter, clock: Clock) -> EnergyReading:
 
 
 def test_where_a_log_ends_the_next_meter_has_the_whole_interval(tmp_path: Path) -> None:
-    clock, meter = SetClock(), pair(tmp_path)
+    clock, meter = SetClock(SPEED), pair(tmp_path)
     meter.read(clock)
-    clock.real += 19.0
+    clock.instant += 19.0
     before = told(meter, clock)
     assert meter.name == "replay"
-    clock.real += 4.0
+    clock.instant += 4.0
     across = told(meter, clock)
-    clock.real += 1.0
+    clock.instant += 1.0
     beyond = told(meter, clock)
 
     assert before.meter == "replay"
@@ -170,13 +158,13 @@ def test_the_next_meter_may_be_a_better_one_than_the_model(tmp_path: Path) -> No
     (package / "name").write_text("package-0\n")
     (package / "max_energy_range_uj").write_text("262143328850\n")
     (package / "energy_uj").write_text("1000\n")
-    clock = SetClock()
+    clock = SetClock(SPEED)
     meter = best_meter(tmp_path / "powercap", written(tmp_path, HEADER + "0,1,5,4,6\n"))
     meter.read(clock)
-    clock.real += 0.5
+    clock.instant += 0.5
     (package / "energy_uj").write_text(f"{1000 + 10 * JOULE}\n")
     assert told(meter, clock).meter == "replay"
-    clock.real += 1.0
+    clock.instant += 1.0
     (package / "energy_uj").write_text(f"{1000 + 17 * JOULE}\n")
     reading = told(meter, clock)
 
@@ -214,11 +202,11 @@ class Slow:
 
 
 def test_no_time_is_told_twice_even_if_the_next_meter_had_nothing_to_tell(tmp_path: Path) -> None:
-    clock, meter = SetClock(), StandbyMeter(Stubborn(tmp_path), Slow(tmp_path))
+    clock, meter = SetClock(SPEED), StandbyMeter(Stubborn(tmp_path), Slow(tmp_path))
     meter.read(clock)
-    clock.real += 2.0
+    clock.instant += 2.0
     first = told(meter, clock)
-    clock.real += 6.0
+    clock.instant += 6.0
     second = told(meter, clock)
 
     assert (second.start_at, second.wall_s) == (first.end_at, 6.0)

@@ -1,89 +1,47 @@
 """A supervisor with nothing to do stays as long as its idle policy says, in virtual time."""
 
-from pathlib import Path
-
 import pytest
+from tests import virtual
+from tests.records import attempt, submission
+from tests.virtual import START
 
-from tidewatt.adapters.grids.model import ModelGrid
-from tidewatt.adapters.stores.memory import MemoryStore
-from tidewatt.control.foresight import Prospect, by
-from tidewatt.control.loop import Loop
-from tidewatt.control.parts import Parts
 from tidewatt.control.standby import Standby, cold_start_s
 from tidewatt.domain.function import FunctionSpec, Kind
-from tidewatt.domain.job import Attempt, Submission
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.site import Site
-from tidewatt.forecast.hourly import Hourly
 from tidewatt.policy import asap
 from tidewatt.policy.idle.names import named
-from tidewatt.simulation.clock import VirtualClock
-from tidewatt.simulation.engine import SimulatedEngine, Workload
-from tidewatt.simulation.node import Nobody
-from tidewatt.simulation.world import NO_CODE
+from tidewatt.simulation.engine import Workload
 
-START = 1_654_041_600.0
 LINGER_S = 5.0
 WORK_S = 30.0
-SITE = Site("de", "DE", 4)
 
 
-class Machine:
-    """A supervisor in virtual time, with a job that has just been submitted."""
+class Machine(virtual.Machine):
+    """A supervisor at a site of its own, which stays as an idle policy says."""
 
     def __init__(self, idle: str | None) -> None:
-        self.clock = VirtualClock(START)
-        self.store = MemoryStore()
-        self.workloads: dict[str, Workload] = {}
-        self.engine = SimulatedEngine(self.clock, self.workloads)
+        super().__init__(Site("de", "DE", 4), policy=asap.decide)
         self.standby = Standby(self.store, self.clock, None if idle is None else named(idle))
-        grid = ModelGrid()
-        self.loop = Loop(
-            Parts(
-                store=self.store,
-                engine=self.engine,
-                grid=grid,
-                meter=None,
-                clock=self.clock,
-                feed=Nobody(),
-                sites=lambda _: (SITE,),
-                prospect=Prospect(carbon=by(Hourly(), grid)),
-                world=None,
-                folder=Path(),
-            ),
-            asap.decide,
-        )
 
     def called(self, minutes_ago: float) -> None:
         """A call that has long been dealt with."""
-        job = self.submit(START - 60 * minutes_ago)
+        job = self.call(START - 60 * minutes_ago)
         self.store.move(job, State.QUEUED, State.CANCELLED, at=START, wall=START)
 
     def comes(self, after_s: float) -> None:
         """Let a job come in later."""
 
         def come() -> None:
-            self.submit(START + after_s)
+            self.call(START + after_s)
 
         self.engine.visit_at(START + after_s, come)
 
-    def submit(self, wall: float, kind: Kind = Kind.FUNCTION) -> str:
+    def call(self, at: float = START, kind: Kind = Kind.FUNCTION) -> str:
         """A job of half a minute."""
         name = f"job-{len(self.workloads)}"
-        self.workloads[name] = Workload(WORK_S, (1.0,))
         spec = FunctionSpec(name="resize", kind=kind, length_s=WORK_S)
-        self.store.submit(
-            Submission(
-                id=name,
-                function=spec,
-                payload=NO_CODE,
-                arguments={},
-                submitted_at=wall,
-                submitted_wall=wall,
-                deadline_at=None,
-                home_zone="DE",
-            )
-        )
+        self.submit(submission(name, spec, at=at), Workload(WORK_S, (1.0,)))
         return name
 
     def lived_s(self) -> float:
@@ -96,28 +54,28 @@ class Machine:
 def test_without_a_history_it_lingers_as_told() -> None:
     for idle in ("fixed:10min", "hybrid", "priced", None):
         machine = Machine(idle)
-        machine.submit(START)
+        machine.call()
         assert machine.lived_s() == pytest.approx(LINGER_S)
 
 
 def test_with_a_history_it_stays_as_its_policy_says_and_then_leaves() -> None:
     machine = Machine("fixed:10min")
     machine.called(90)
-    machine.submit(START)
+    machine.call()
     assert machine.lived_s() == pytest.approx(600 + LINGER_S)
 
 
 def test_without_a_policy_a_history_changes_nothing() -> None:
     machine = Machine(None)
     machine.called(90)
-    machine.submit(START)
+    machine.call()
     assert machine.lived_s() == pytest.approx(LINGER_S)
 
 
 def test_what_comes_while_it_stays_is_done_and_stayed_for_anew() -> None:
     machine = Machine("fixed:10min")
     machine.called(90)
-    machine.submit(START)
+    machine.call()
     machine.comes(400)
     assert machine.lived_s() == pytest.approx(600, abs=60 + LINGER_S)
     assert all(job.at_rest for job in machine.store.jobs())
@@ -128,7 +86,7 @@ def test_a_zygote_is_kept_for_what_is_due_while_it_would_be_stayed_for() -> None
     machine = Machine("fixed:10min")
     assert not machine.standby.keeps(90)
     machine.called(90)
-    machine.submit(START)
+    machine.call()
     assert machine.standby.keeps(590)
     assert not machine.standby.keeps(700)
     assert not Machine(None).standby.keeps(90)
@@ -142,11 +100,8 @@ def test_a_cold_start_is_told_by_the_slowest_and_the_fastest_of_a_function() -> 
         (0.75, Kind.FUNCTION),
         (60.0, Kind.CALLS),
     ):
-        job = machine.submit(START, kind)
-        attempt = Attempt(
-            job_id=job, token=1, site="de", zone="DE", workers=1, started_at=START, started_wall=START
-        )
-        machine.store.begin_attempt(job, State.QUEUED, attempt)
+        job = machine.call(kind=kind)
+        machine.store.begin_attempt(job, State.QUEUED, attempt(job, at=START))
         at = START + took_s
         machine.store.move(job, State.STARTING, State.RUNNING, at=at, wall=at)
     calls = machine.store.called_since(START)

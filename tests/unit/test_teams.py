@@ -1,13 +1,17 @@
 """How an attempt ended, from what became of its workers."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from tests import orders
 
 from tidewatt.adapters.engines.teams import Rank, Team, exit_of, logs_of
 from tidewatt.adapters.engines.times import Times
-from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
-from tidewatt.ports import Order
+from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.messages import Done
+from tidewatt.simulation.world import NO_CODE
 
 EXCESS = "1 GiB of memory used, and more needed"
 
@@ -15,18 +19,7 @@ EXCESS = "1 GiB of memory used, and more needed"
 def team(*words: Done | None, excess: int | None = None) -> Team:
     """Two workers that have ended with these last words, one of them for its memory if so."""
     spec = FunctionSpec(name="f", kind=Kind.TRAINING, workers=WorkerRange(2, 2), shards=2)
-    order = Order(
-        job_id="f-1",
-        token=3,
-        function=spec,
-        payload=Payload(form="pickle", path="", function="f"),
-        folder="/jobs/f-1",
-        site="here",
-        zone="DE",
-        workers=2,
-        checkpoint=None,
-        reached=0,
-    )
+    order = orders.order(spec, NO_CODE, Path("/jobs/f-1"), "f-1", token=3)
     ranks: list[Rank] = []
     for done in words:
         ours, theirs = Channel.pair()
@@ -36,7 +29,7 @@ def team(*words: Done | None, excess: int | None = None) -> Team:
         ranks[excess].excess = EXCESS
     for rank in ranks:
         rank.channel.close()
-    return Team(order, ranks)
+    return Team(replace(order, workers=2), ranks)
 
 
 @pytest.mark.parametrize(

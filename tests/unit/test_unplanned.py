@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from tests.records import submission
 
 from tidewatt.control import unplanned
-from tidewatt.domain.function import FunctionSpec, Kind, Payload
-from tidewatt.domain.job import Job, Submission
+from tidewatt.domain.function import FunctionSpec, Kind
+from tidewatt.domain.job import Job
 from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.site import Site
 from tidewatt.policy.unplanned import Want, beginning
@@ -20,17 +21,7 @@ def want(job_id: str, cpus: int = 1, priority: int = 0) -> Want:
 
 def job(job_id: str, state: State = State.QUEUED, wish: Wish = Wish.RUN, **needs: object) -> Job:
     function = FunctionSpec(name="resize", kind=Kind.FUNCTION, **needs)  # type: ignore[arg-type]
-    submission = Submission(
-        id=job_id,
-        function=function,
-        payload=Payload(form="pickle", path="function.pkl", function="resize"),
-        arguments={},
-        submitted_at=0.0,
-        submitted_wall=0.0,
-        deadline_at=None,
-        home_zone="DE",
-    )
-    return replace(Job.draft(submission), state=state, wish=wish)
+    return replace(Job.draft(submission(job_id, function)), state=state, wish=wish)
 
 
 @pytest.mark.parametrize(

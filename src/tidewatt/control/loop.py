@@ -159,6 +159,8 @@ class Loop:
             self._kept.add(job_id)
         here = {job.id for job in self._open}
         parts = (self._books, self._observer, self._recorder, self._actor, self._metering, self._spending)
+        # One that others overtake leaves as well, and has done nothing yet: any move clears ``unplanned``, so
+        # that whatever has begun stays at hand until it ends.
         for job_id in self._kept - here:
             self._stuck.pop(job_id, None)
             for part in parts:

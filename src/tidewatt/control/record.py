@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tidewatt.domain.function import Kind, Payload
-from tidewatt.domain.job import Attempt, Job, Submission
+from tidewatt.domain.job import CANCELLED, LOST, Attempt, Job, Submission
 from tidewatt.domain.ledger import Charge
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.world import REAL, World
@@ -203,6 +203,8 @@ class Recorder:
         self._at_work.pop(job.id, None)
         ended = replace(attempt, ended_at=at, ended_wall=wall, outcome=event.outcome)
         after, changes = self._outcome(job, ended, event)
+        if after is State.CANCELLED and event.outcome == LOST:  # it did not die by itself
+            ended = replace(ended, outcome=CANCELLED)
         if after in ENDED:
             self._at_work[job.id] = ended
         last_words = (event.error or "").strip().rpartition("\n")[2]

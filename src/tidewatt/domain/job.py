@@ -7,11 +7,15 @@ from tidewatt.domain.function import FunctionSpec, Kind, Payload
 from tidewatt.domain.lifecycle import ACTIVE, ENDED, State, Wish
 from tidewatt.domain.world import REAL, World
 
+FAILED = "failed"
+"""The outcome of an attempt that ended with an error: the function raised, or took more than it may."""
 LOST = "lost"
-"""The outcome of an attempt whose worker died, by its own doing as far as is known."""
+"""That of one whose worker died, by its own doing as far as is known."""
 STRANDED = "stranded"
 """That of one which ended because its zygote or its supervisor did, as with the whole machine."""
-BROKEN = frozenset({LOST, STRANDED, "failed"})
+CANCELLED = "cancelled"
+"""That of one whose workers were ended because its user wanted no more of the job."""
+BROKEN = frozenset({FAILED, LOST, STRANDED, CANCELLED})
 """Outcomes of attempts that were cut short."""
 _NEWEST = 2**62
 """The place in the queue of a job that is not in it yet."""

@@ -151,7 +151,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """How the job ran: its attempts in order, and how often it was stopped, resumed, resized and moved."""
+    """How the job ran: its attempts in order, and how often it was stopped, resumed, resized and moved.
+
+    ``failed``, ``lost`` and ``stranded`` count its attempts that were cut short, by what cut them.
+    """
 
     segments: tuple[Segment, ...]
     real_s: float
@@ -160,8 +163,9 @@ class Running:
     resumes: int
     resizes: int
     moves: int
-    losses: int
-    """Attempts that lost a worker, their zygote or their supervisor, or failed."""
+    failed: int
+    lost: int
+    stranded: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ def document(receipt: Receipt) -> dict[str, object]:
             "resumes": ran.resumes,
             "resizes": ran.resizes,
             "moves": ran.moves,
-            "losses": ran.losses,
+            "losses": ran.failed + ran.lost + ran.stranded,
+            "failed": ran.failed,
+            "lost": ran.lost,
+            "stranded": ran.stranded,
             "segments": [
                 {
                     "start_at": iso(s.start_at),

@@ -9,7 +9,7 @@ from tidewatt.accounting.counterfactual import Counterfactual, Unknown, counterf
 from tidewatt.accounting.embodied import machine_seconds
 from tidewatt.accounting.saving import saving
 from tidewatt.domain.estimate import Tier, total
-from tidewatt.domain.job import BROKEN
+from tidewatt.domain.job import FAILED, LOST, STRANDED
 from tidewatt.domain.ledger import Holder, Phase
 from tidewatt.domain.lifecycle import ENDED, State
 from tidewatt.domain.signal import Quality
@@ -170,6 +170,7 @@ def _running(record: Record) -> Running:
             real_s += attempt.ended_wall - attempt.started_wall
         else:
             real_s += max(0.0, until - attempt.started_at) / record.world.speed
+    ends = Counter(a.outcome for a in attempts)
     return Running(
         segments=tuple(
             Segment(a.started_at, a.ended_at if a.ended_at is not None else until, a.workers, a.zone)
@@ -180,7 +181,9 @@ def _running(record: Record) -> Running:
         resumes=sum(e.before is State.SUSPENDED and e.after is State.STARTING for e in record.events),
         resizes=sum(a.workers != b.workers for a, b in pairwise(attempts)),
         moves=sum(a.site != b.site for a, b in pairwise(attempts)),
-        losses=sum(a.outcome in BROKEN for a in attempts),
+        failed=ends[FAILED],
+        lost=ends[LOST],
+        stranded=ends[STRANDED],
     )
 
 

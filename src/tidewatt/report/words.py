@@ -156,7 +156,9 @@ def changes(ran: Running) -> str:
         (ran.resumes, "resume", "resumes"),
         (ran.resizes, "change of worker count", "changes of worker count"),
         (ran.moves, "move", "moves"),
-        (ran.losses, "attempt lost", "attempts lost"),
+        (ran.failed, "attempt failed", "attempts failed"),
+        (ran.lost, "attempt lost", "attempts lost"),
+        (ran.stranded, "attempt stranded", "attempts stranded"),
     )
     return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counted if count)
 

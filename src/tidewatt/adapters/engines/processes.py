@@ -10,13 +10,16 @@ import psutil
 from tidewatt.runtime.child import children
 
 _PATIENCE_S = 10.0
-_STATE, _UTIME, _CSTIME, _STATUS = 0, 11, 14, 49
+_STATE, _UTIME, _CUTIME, _CSTIME, _STATUS = 0, 11, 13, 14, 49
 """Where state, utime to cstime and exit_code stand behind the name in /proc/PID/stat (proc(5))."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float | None:
     """Processor seconds that a live process has used; None if it is gone."""
+    fields = _fields(pid)
+    if fields is not None:
+        return sum(map(int, fields[_UTIME:_CUTIME])) / _TICKS
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.NoSuchProcess:
@@ -37,13 +40,9 @@ def tree_cpu_seconds(pid: int) -> float | None:
 
 def _own_and_ended(pid: int) -> float | None:
     """Processor seconds of a process and of the children that it has waited for; None if it is gone."""
-    try:
-        # Four numbers of one line, where psutil reads five files: this is asked for every job, every second.
-        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - the same
-            fields = stat.read().rpartition(b")")[2].split()
+    fields = _fields(pid)
+    if fields is not None:
         return sum(map(int, fields[_UTIME : _CSTIME + 1])) / _TICKS
-    except OSError:  # it is gone, or this system has no such file
-        pass
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.NoSuchProcess:
@@ -57,12 +56,20 @@ def code_of(pid: int) -> int | None:
 
     0 if it is gone already, so that the kernel does not tell any more.
     """
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - as above
-            fields = stat.read().rpartition(b")")[2].split()
-    except OSError:
+    fields = _fields(pid)
+    if fields is None:
         return None if psutil.pid_exists(pid) else 0
     return os.waitstatus_to_exitcode(int(fields[_STATUS])) if fields[_STATE] in {b"Z", b"X"} else None
+
+
+def _fields(pid: int) -> list[bytes] | None:
+    """What /proc/PID/stat tells behind the name; None if the process is gone, or there is no such file."""
+    try:
+        # One line, where psutil reads five files: this is asked for every job, every second.
+        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - the same
+            return stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
 
 
 def kill_group(pid: int) -> None:
