@@ -29,6 +29,11 @@ def shown(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, trace))
 
 
+def printable(text: str) -> str:
+    """The same where everything can be written down: of a name in other bytes than UTF-8, their numbers."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def packed(error: BaseException, veil: Veil = NO_VEIL) -> Fault:
     """An exception, ready to be sent.
 
@@ -36,7 +41,7 @@ def packed(error: BaseException, veil: Veil = NO_VEIL) -> Fault:
     pickle are told as text alone.
     """
     note_excess(error)
-    text = veil.text(shown(error))
+    text = printable(veil.text(shown(error)))
     if not isinstance(error, Exception):
         return Fault(text)
     try:

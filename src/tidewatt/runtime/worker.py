@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from tidewatt.errors import CommandFailed
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import is_full, write_atomically
+from tidewatt.runtime.child import forks_end_here
 from tidewatt.runtime.context import Run
-from tidewatt.runtime.faults import packed, unpicklable
+from tidewatt.runtime.faults import packed, printable, unpicklable
 from tidewatt.runtime.frames import too_large
 from tidewatt.runtime.journal import log_name
 from tidewatt.runtime.payload import load, settle
@@ -73,27 +75,27 @@ def _run(
 ) -> int:
     folder = Path(order.folder)
     try:
-        value = call(reporter)
+        with forks_end_here():
+            value = call(reporter)
         result = _save_result(folder, reporter, value, most_bytes) if rank == 0 else None
     except Suspended:
         reporter.done("suspended")
     except PeerLost as error:
-        reporter.done("lost", error=str(error))
+        reporter.done("lost", error=printable(str(error)))
         return FAILED
     except CommandFailed as error:
-        reporter.done("failed", error=str(error))
+        reporter.done("failed", error=printable(str(error)))
         return FAILED
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises ends the attempt
         fault = packed(error, Veil(order.function.secrets))
-        sys.stderr.write(fault.text)
+        complain(fault.text)
         _write(reporter, folder / fault_name(order.token), cloudpickle.dumps(fault))
         reporter.done("failed", error=fault.text)
         return FAILED
     else:
         reporter.done("succeeded", result=result)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
     return OK
 
 
@@ -110,10 +112,22 @@ def _call(order: Order, rank: int, reporter: Reporter, trainer: str) -> object:
     return body(make(order, rank, reporter), **arguments)
 
 
+def flush() -> None:
+    """Write what is held back of what was printed, as far as the user's code has left a place for it."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or another object by now
+            stream.flush()
+
+
+def complain(text: str) -> None:
+    """Say something in the log, if there still is one."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+
+
 def redirect_output(path: str, veil: Veil) -> None:
     """Send what the user prints to a log; what was held back of a line goes where it was meant to go."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     try:
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError:  # no room for it, or no folder yet: work goes before words
@@ -138,7 +152,12 @@ class _Lossy(io.FileIO):
 
 
 def _lossy(descriptor: int) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedWriter(_Lossy(descriptor, "w", closefd=False)), line_buffering=True)
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Lossy(descriptor, "w", closefd=False)),
+        encoding="utf-8",  # as the log is read, whatever the locale
+        errors="backslashreplace",  # names of files may be any bytes
+        line_buffering=True,
+    )
 
 
 def _save_result(folder: Path, reporter: Reporter, value: object, most_bytes: int | None) -> str:
@@ -173,7 +192,7 @@ def _write(reporter: Reporter, target: Path, data: bytes) -> None:
                 raise
             if not said:
                 said = True
-                sys.stderr.write(f"tidewatt: no room for {target.name} ({error.strerror}); waiting\n")
+                complain(f"tidewatt: no room for {target.name} ({error.strerror}); waiting\n")
             reporter.wait(_ROOM_S)
             if reporter.alone:
                 raise PeerLost("no room for what it came to, and nobody to wait for it") from None
