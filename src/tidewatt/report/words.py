@@ -156,7 +156,7 @@ def changes(ran: Running) -> str:
         (ran.resumes, "resume", "resumes"),
         (ran.resizes, "change of worker count", "changes of worker count"),
         (ran.moves, "move", "moves"),
-        (ran.losses, "attempt lost", "attempts lost"),
+        (ran.losses, "attempt lost or failed", "attempts lost or failed"),
     )
     return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counted if count)
 
