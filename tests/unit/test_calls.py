@@ -15,7 +15,7 @@ from tidewatt.policy.turns import Claim, held
 from tidewatt.runtime import faults, frames
 from tidewatt.runtime.frames import Gone, Kind, Limits
 
-NEED = Need(processors=2, cpus=1, own=1, at_work=1, concurrency=None, nested=False, total=1)
+NEED = Need(processors=2, cpus=1, own=1, at_work=1, concurrency=None, nested=False, in_vain=False, total=1)
 CLAIM = Claim(job_id="a", function="f", priority=0, concurrency=None, ready_at=0.0)
 
 
@@ -29,7 +29,8 @@ CLAIM = Claim(job_id="a", function="f", priority=0, concurrency=None, ready_at=0
         (replace(NEED, concurrency=1), Answer.SHARE),
         (replace(NEED, concurrency=2), Answer.HIRE),
         (replace(NEED, at_work=9, nested=True), Answer.HIRE),
-        (replace(NEED, nested=True, concurrency=1), Answer.REFUSE),
+        (replace(NEED, nested=True, concurrency=1), Answer.SHARE),
+        (replace(NEED, nested=True, in_vain=True, concurrency=1), Answer.REFUSE),
         (replace(NEED, nested=True, total=MOST_NESTED), Answer.REFUSE),
     ],
 )

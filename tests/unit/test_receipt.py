@@ -298,7 +298,7 @@ def test_why_a_job_that_failed_saved_nothing_is_told_in_words() -> None:
 
 
 def test_what_was_returned_stands_together() -> None:
-    several = {"slope": 3.0, "intercept": 1.0}
+    several: dict[str, object] = {"slope": 3.0, "intercept": 1.0}
     words = Page(html.render(build(replace(record(), result=several)))).words
     assert words.index("intercept") - words.index("slope") < 6
 
