@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import json
 import os
 import random
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cloudpickle
 import msgspec
@@ -30,6 +31,8 @@ from tidewatt.runtime.reporter import Reporter
 from tidewatt.runtime.secret import Veil, check_given
 
 OK, FAILED = 0, 1
+_LONGEST_SHOWN = 10_000
+"""Of each figure of a result, in bytes of JSON."""
 _ROOM_S = 1.0
 """How long to wait before it is tried again whether a full disk has room."""
 MakeRun = Callable[[Order, int, Reporter], Run]
@@ -168,7 +171,7 @@ def _save_result(folder: Path, reporter: Reporter, value: object, most_bytes: in
     """
     name = result_name(reporter.token)
     try:
-        data: bytes = cloudpickle.dumps({"value": value, "shown": _shown(value)})
+        data: bytes = cloudpickle.dumps({"value": value, "shown": shown(value)})
     except Exception as error:  # noqa: BLE001 - whatever a user's class does when it is pickled
         raise unpicklable(value, error) from None
     if most_bytes is not None and len(data) > most_bytes:
@@ -200,11 +203,32 @@ def _write(reporter: Reporter, target: Path, data: bytes) -> None:
             return
 
 
-def _shown(value: Any) -> Any:  # noqa: ANN401 - the user's result
+def shown(value: object) -> Any:  # noqa: ANN401 - the user's result
+    """A result in plain values, each short enough for a receipt and in letters that can be written."""
     try:
-        return msgspec.to_builtins(value)
-    except TypeError:
-        return repr(value)
+        plain: object = msgspec.to_builtins(value)
+    except Exception:  # noqa: BLE001 - what it is made of may be the user's own, or hold itself
+        return _brief(_repr(value), type(value).__name__)
+    if isinstance(plain, dict):
+        each = cast("dict[object, object]", plain).items()
+        return {printable(k) if isinstance(k, str) else k: _brief(v, type(v).__name__) for k, v in each}
+    return _brief(plain, type(value).__name__)
+
+
+def _brief(plain: object, kind: str) -> object:
+    try:
+        size = len(json.dumps(plain, ensure_ascii=False).encode())
+    except (TypeError, ValueError):  # no JSON, or names of files in other bytes than UTF-8
+        text = _repr(plain)
+        plain, size = text, len(text)
+    return plain if size <= _LONGEST_SHOWN else f"{kind}, too long to be shown"
+
+
+def _repr(value: object) -> str:
+    try:
+        return printable(repr(value))
+    except Exception:  # noqa: BLE001 - the same
+        return f"<{type(value).__name__}>"
 
 
 def result_name(token: int) -> str:
