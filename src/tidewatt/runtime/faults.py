@@ -21,11 +21,13 @@ class Fault:
 
 
 def shown(error: BaseException) -> str:
-    """The traceback from the user's first frame on."""
+    """The traceback from the user's first frame on; where there is none, what was said alone."""
     trace = error.__traceback__
     ours = Path(__file__).parent.parent
-    while trace and trace.tb_next and ours in Path(trace.tb_frame.f_code.co_filename).parents:
+    while trace and ours in Path(trace.tb_frame.f_code.co_filename).parents:
         trace = trace.tb_next
+    if trace is None:
+        return "".join(traceback.format_exception_only(error))
     return "".join(traceback.format_exception(type(error), error, trace))
 
 
