@@ -20,6 +20,8 @@ TidewattError                 exit code 1
 └── CheckpointDamaged         1   a checkpoint does not match its checksum
 """
 
+from typing_extensions import override
+
 
 class TidewattError(Exception):
     """An error that says what was found, what was wanted and what to do."""
@@ -36,6 +38,11 @@ class TidewattError(Exception):
         if remedy:
             parts.append(remedy)
         super().__init__("; ".join(parts))
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        """As it was made: Python would make it anew of its whole text, and that would be found again."""
+        return type(self), (self.found, self.wanted, self.remedy), self.__dict__
 
 
 class UsageError(TidewattError):

@@ -335,6 +335,23 @@ def test_a_reader_that_leaves_is_not_complained_about(shell: Shell) -> None:
     process.wait(timeout=SOON)
 
 
+def test_where_nothing_can_be_written_a_command_says_so_in_words(shell: Shell) -> None:
+    with Path("/dev/full").open("w", encoding="ascii") as full:
+        _, said = (process := shell.start("grid", "DE", stdout=full)).communicate(timeout=SOON)
+    assert (process.returncode, said.count("\n")) == (1, 1)
+    assert "found no room to write (No space left on device)" in said
+
+
+def test_a_command_needs_no_output_and_no_letters_beyond_ascii(shell: Shell) -> None:
+    closed = ["sh", "-c", '"$@" >&-', "sh", *shell.command("grid", "DE")]
+    done = subprocess.run(closed, env=shell.environment, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    shell.extra = {"PYTHONIOENCODING": "ascii"}
+    out, err = shell.run("grid", "DE")
+    assert out.startswith("DE, gCO?e/kWh")
+    assert err == ""
+
+
 def test_a_terminal_shows_the_tide_while_it_runs(shell: Shell, fit: str) -> None:
     ours, theirs = os.openpty()
     run = shell.start("run", fit, "--start", "2022-06-01", stdin=theirs, stdout=theirs, stderr=theirs)

@@ -276,6 +276,18 @@ def test_calls_within_calls_have_an_end() -> None:
         deeper.remote(0)
 
 
+def test_a_call_within_a_call_waits_its_turn_for_a_function_that_others_are_at() -> None:
+    @tw.function(concurrency=1)
+    def alone(number: int) -> int:
+        return number
+
+    @tw.function()
+    def through(number: int) -> list[int]:
+        return [alone.remote(number) for _ in range(50)]
+
+    assert list(through.map(range(4))) == [[number] * 50 for number in range(4)]
+
+
 def test_a_function_has_no_more_workers_than_its_concurrency_allows(tmp_path: Path) -> None:
     @tw.function(concurrency=1)
     def alone(folder: str) -> int:

@@ -15,7 +15,7 @@ from tidewatt.adapters.engines.local import LocalEngine
 from tidewatt.adapters.engines.processes import end_all
 from tidewatt.domain.function import WorkerRange
 from tidewatt.domain.lifecycle import State
-from tidewatt.errors import JobFailed
+from tidewatt.errors import JobFailed, UsageError
 from tidewatt.policy.hopeless import MOST_LOST
 from tidewatt.ports import Exited
 from tidewatt.sdk.client import Client, Options
@@ -241,6 +241,11 @@ def test_what_a_worker_saved_when_its_supervisor_was_killed_is_not_done_again(
     assert first.last_step is not None
     assert second.first_step is not None
     assert second.first_step > first.last_step
+
+
+def test_a_state_folder_that_cannot_be_closed_to_others_is_refused_in_words() -> None:
+    with pytest.raises(UsageError, match="state folder /proc/sys, which"):  # nobody may change its mode
+        Client(Path("/proc/sys"))
 
 
 def test_a_state_folder_may_have_a_long_name(

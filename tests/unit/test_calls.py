@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tidewatt.domain.units import parse_duration
 from tidewatt.errors import JobFailed, RemoteTraceback, UsageError
 from tidewatt.policy.backoff import delay_s
 from tidewatt.policy.crews import MOST_NESTED, Answer, Need, answer
@@ -15,7 +16,7 @@ from tidewatt.policy.turns import Claim, held
 from tidewatt.runtime import faults, frames
 from tidewatt.runtime.frames import Gone, Kind, Limits
 
-NEED = Need(processors=2, cpus=1, own=1, at_work=1, concurrency=None, nested=False, total=1)
+NEED = Need(processors=2, cpus=1, own=1, at_work=1, concurrency=None, nested=False, in_vain=False, total=1)
 CLAIM = Claim(job_id="a", function="f", priority=0, concurrency=None, ready_at=0.0)
 
 
@@ -29,7 +30,8 @@ CLAIM = Claim(job_id="a", function="f", priority=0, concurrency=None, ready_at=0
         (replace(NEED, concurrency=1), Answer.SHARE),
         (replace(NEED, concurrency=2), Answer.HIRE),
         (replace(NEED, at_work=9, nested=True), Answer.HIRE),
-        (replace(NEED, nested=True, concurrency=1), Answer.REFUSE),
+        (replace(NEED, nested=True, concurrency=1), Answer.SHARE),
+        (replace(NEED, nested=True, in_vain=True, concurrency=1), Answer.REFUSE),
         (replace(NEED, nested=True, total=MOST_NESTED), Answer.REFUSE),
     ],
 )
@@ -104,6 +106,13 @@ def test_half_a_frame_or_nonsense_is_the_end_of_the_other(said: bytes) -> None:
             ours.sendall(said)
         with pytest.raises(Gone):
             frames.receive(theirs)
+
+
+def test_an_error_of_our_own_tells_no_frames_of_ours() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_duration("5")
+    caught.value.__traceback__ = caught.tb.tb_next  # as a worker has it, which the user's code did not call
+    assert faults.shown(caught.value).startswith("tidewatt.errors.UsageError: found '5'")
 
 
 def test_an_exception_keeps_its_type_and_tells_where_it_was_raised() -> None:

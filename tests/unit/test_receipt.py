@@ -21,7 +21,7 @@ from tidewatt.domain.ledger import Account, Allocation, Balance, Holder, LedgerE
 from tidewatt.domain.lifecycle import State
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.world import World
-from tidewatt.report import document, html, text
+from tidewatt.report import chart, document, html, text
 from tidewatt.report.contents import Receipt
 from tidewatt.report.figures import percent
 from tidewatt.report.receipt import build
@@ -278,6 +278,32 @@ def test_a_deadline_is_kept_or_missed(deadline_h: float, kept: bool, told: str) 
     assert receipt.deadline.kept is kept
     assert told in text.render(receipt)
     assert json.loads(document.render(receipt))["deadline"]["kept"] is kept
+
+
+@pytest.mark.parametrize("deadline_h", [0.1, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0])
+@pytest.mark.parametrize("width", [384, 976])
+def test_the_word_deadline_lies_on_no_other(deadline_h: float, width: int) -> None:
+    drawn = chart.render(build(replace(record(), job=job(deadline_h=deadline_h))), width, "key")
+    found = re.findall(r'<text class="([^"]*)" x="([^"]*)" y="([^"]*)">([^<]*)<', drawn)
+    (title,) = [word for _, x, y, word in found if (float(x), float(y)) == (0, 14)]
+    ((side, x, y),) = [(css, float(x), float(y)) for css, x, y, word in found if word == "deadline"]
+    left = x - 8 * len("deadline") if side == "end" else x
+    assert y > 14 + 12 or left > 8 * len(title) - 8
+    assert left + 8 * len("deadline") < width
+
+
+def test_why_a_job_that_failed_saved_nothing_is_told_in_words() -> None:
+    failed = replace(job(), state=State.FAILED, ended_at=START + 3 * HOUR)
+    broken = [replace(each, outcome="failed") for each in record().attempts[1:]]
+    told = " ".join(text.render(build(replace(record(), job=failed, attempts=broken))).split())
+    assert "because the job has failed, and a saving is told only of work that was finished" in told
+    assert "1 attempt failed" in told
+
+
+def test_what_was_returned_stands_together() -> None:
+    several: dict[str, object] = {"slope": 3.0, "intercept": 1.0}
+    words = Page(html.render(build(replace(record(), result=several)))).words
+    assert words.index("intercept") - words.index("slope") < 6
 
 
 def test_no_deadline_is_said_to_be_none() -> None:

@@ -77,7 +77,8 @@ def counterfactual(
         speed: World seconds for each real second.
     """
     if job.state in {State.FAILED, State.CANCELLED}:
-        return Unknown(f"the job was {job.state}, and a saving is told only of work that was finished")
+        ended = "has failed" if job.state is State.FAILED else "was cancelled"
+        return Unknown(f"the job {ended}, and a saving is told only of work that was finished")
     workers = job.function.workers.least
     work = _training(job, attempts, balances, workers) or _whole_attempt(attempts, balances, workers)
     if work is None:

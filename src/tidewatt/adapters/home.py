@@ -113,7 +113,10 @@ class Home:
                 "use another one (--home), or look at what it holds and take it over with chown",
             )
         if mode & _OTHERS:
-            self.path.chmod(mode & ~_OTHERS)
+            try:
+                self.path.chmod(mode & ~_OTHERS)
+            except OSError as error:
+                raise self._unusable(error) from error
 
     def _unusable(self, error: OSError) -> UsageError:
         return UsageError(

@@ -1,5 +1,6 @@
 """The `tidewatt` command: its commands, and the one place where errors become a line and an exit code."""
 
+import io
 import os
 import sys
 from importlib.metadata import version
@@ -20,9 +21,10 @@ from tidewatt.cli import (
     triggers,
 )
 from tidewatt.errors import TidewattError
+from tidewatt.runtime.checkpoint import is_full
 
 INTERRUPTED = 130
-_BUG = 1
+_FAILED = 1
 _WRONG_USAGE = 2
 _WrongUsage: type[Exception] = typer.BadParameter.__bases__[0]
 """What the command-line parser raises: the parent of all its complaints."""
@@ -80,6 +82,7 @@ def tidewatt(
 
 def main() -> None:
     """Run the command line; the process ends with the exit code that fits."""
+    _open_output()
     try:
         code = app(prog_name="tidewatt", standalone_mode=False)
         sys.stdout.flush()
@@ -93,15 +96,34 @@ def main() -> None:
         code = INTERRUPTED
     except BrokenPipeError:
         code = _nobody_reads()
-    except Exception as error:
-        if os.environ.get("TIDEWATT_DEBUG"):
-            raise
-        _complain(
-            f"found a bug of ours, {type(error).__name__}: {error}; wanted none; "
-            "set TIDEWATT_DEBUG=1 to see where, and please report it"
-        )
-        code = _BUG
+    except Exception as error:  # noqa: BLE001 - nothing that goes wrong ends in a traceback
+        code = _stumbled(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_output() -> None:
+    """Have output go somewhere where the shell has closed it, and in such letters as there are."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _stumbled(error: Exception) -> int:
+    """A disk without room is the user's to mend; the rest is ours."""
+    if isinstance(error, OSError) and is_full(error):
+        _nobody_reads()
+        _complain(f"found no room to write ({error.strerror}); wanted a disk with room; free some space")
+        return _FAILED
+    if os.environ.get("TIDEWATT_DEBUG"):
+        raise error
+    _complain(
+        f"found a bug of ours, {type(error).__name__}: {error}; wanted none; "
+        "set TIDEWATT_DEBUG=1 to see where, and please report it"
+    )
+    return _FAILED
 
 
 def _complain(text: str) -> None:
@@ -118,7 +140,7 @@ def _usage(error: Exception) -> str:
 def _nobody_reads() -> int:
     """The reader of a pipe has left; what is still buffered must not complain about it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _BUG
+    return _FAILED
 
 
 if __name__ == "__main__":

@@ -92,7 +92,8 @@ class FunctionSpec:
         """Refuse needs that contradict each other.
 
         Raises:
-            UsageError: more workers than shards, a negative count, or a duration that is not above zero.
+            UsageError: more workers than shards, a negative count, or a duration or a size that is not above
+                zero.
         """
         if self.workers.most > self.shards:
             raise UsageError(
@@ -109,6 +110,8 @@ class FunctionSpec:
                 f"backoff={self.backoff_s:g} s, concurrency={self.concurrency}",
                 "a backoff of 0 s or more and a concurrency of 1 or more",
             )
+        if self.memory_bytes is not None and self.memory_bytes < 1:
+            raise UsageError(f"a memory of {self.memory_bytes} B", "a size above zero")
         for name in ("timeout_s", "deadline_s", "length_s", "checkpoint_every_s", "grace_s"):
             value = getattr(self, name)
             if value is not None and value <= 0:

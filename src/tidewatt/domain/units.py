@@ -52,7 +52,7 @@ _QUANTITY = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([A-Za-z]+3
 
 def _parse(text: str, units: dict[str, float], what: str, example: str) -> float:
     wanted = f"{what} as a number with a unit, such as '{example}'"
-    match = _QUANTITY.match(text)
+    match = _QUANTITY.match(str(text))  # a number alone is no text, and the more in want of a unit
     if match is None:
         raise UsageError(f"{text!r}", wanted, f"use one of the units {', '.join(units)}")
     number, unit = match.groups()

@@ -33,6 +33,8 @@ class Need:
     """The most workers that the function may have, if its user said so."""
     nested: bool
     """Whether a worker asks, which will wait for the answer."""
+    in_vain: bool
+    """Whether all workers of the function wait, as it would, for the one that asks."""
     total: int
     """Workers of all functions."""
 
@@ -44,7 +46,7 @@ def answer(need: Need) -> Answer:
     waiting itself, so that its caller's processor is free for the one it asks for.
     """
     if need.concurrency is not None and need.own >= need.concurrency:
-        return Answer.REFUSE if need.nested else Answer.SHARE
+        return Answer.REFUSE if need.in_vain else Answer.SHARE
     if need.nested:
         return Answer.HIRE if need.total < MOST_NESTED else Answer.REFUSE
     if need.own == 0 or need.at_work + need.cpus <= need.processors:

@@ -13,6 +13,8 @@ from tidewatt.report.contents import Hour, Receipt
 from tidewatt.report.figures import instant
 
 _LEFT, _RIGHT, _TOP = 46.0, 14.0, 30.0
+_LETTER = 8.0
+"""Room for one letter of the chart's text."""
 _TIDE, _EMPTY, _LANE, _THEN, _GAP, _AXIS = 210.0, 40.0, 62.0, 22.0, 36.0, 40.0
 _STEPS_H = (1, 2, 3, 4, 6, 12, 24, 48, 96, 168, 336, 720)
 
@@ -161,8 +163,12 @@ def _scale(receipt: Receipt, frame: _Frame) -> Iterator[str]:
         y = frame.y(value)
         yield f'<path class="rule" d="M{_LEFT:g},{y} H{frame.width - _RIGHT:g}"/>'
         yield _text(_LEFT - 8, y + 4, str(value), "end")
+    yield _text(0, 14, _title(receipt), "strong")
+
+
+def _title(receipt: Receipt) -> str:
     unit = "gCO₂e/kWh, model" if receipt.place.modelled else "gCO₂e/kWh"
-    yield _text(0, 14, f"{receipt.place.home_zone}, {unit}", "strong")
+    return f"{receipt.place.home_zone}, {unit}"
 
 
 def _unbroken(hours: Sequence[Hour]) -> list[list[Hour]]:
@@ -231,8 +237,12 @@ def _then(receipt: Receipt, frame: _Frame) -> Iterator[str]:
 def _marks(receipt: Receipt, frame: _Frame) -> Iterator[str]:
     deadline = receipt.deadline
     if deadline is not None and deadline.at <= frame.end_at:
-        yield f'<path class="deadline" d="M{frame.x(deadline.at)},{_TOP - 6:g} V{frame.bottom:g}"/>'
-        yield _text(frame.x(deadline.at) + 4, _TOP - 12, "deadline", "end")
+        x = frame.x(deadline.at)
+        yield f'<path class="deadline" d="M{x},{_TOP - 6:g} V{frame.bottom:g}"/>'
+        if x > _LETTER * (len(_title(receipt)) + len("deadline")):
+            yield _text(x + 4, _TOP - 12, "deadline", "end")
+        else:  # the title is there
+            yield _text(x + 5, _TOP + 10, "deadline", "start")
     ended_at = receipt.identity.ended_at
     if ended_at is not None:
         x, floor = frame.x(ended_at), frame.lane_top + _LANE

@@ -129,12 +129,12 @@ def _cards(receipt: Receipt) -> Iterator[str]:
         ("Operational carbon", words.impact(carbon), words.impact_span(carbon), mean),
         ("Energy", words.energy(energy), words.energy_span(energy), words.meter(energy)),
         ("Deadline", *_first(words.deadline(receipt.deadline)), ""),
-        *returned[:1],
+        *(returned if len(returned) == 1 else ()),  # a single one has its place in the first row
         ("Embodied carbon", words.impact(impacts.embodied), words.impact_span(impacts.embodied), ""),
         ("Water", words.impact(impacts.water), words.impact_span(impacts.water), ""),
         ("Electricity", words.impact(impacts.cost), words.impact_span(impacts.cost), ""),
         *((label, words.impact(each), words.impact_span(each), "") for label, each in words.further(impacts)),
-        *returned[1:],
+        *(returned if len(returned) > 1 else ()),
     ]
     cards += [("", "", "", "")] * (-len(cards) % 4)
     yield '<dl class="cards">'

@@ -4,9 +4,11 @@ import ctypes
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from threading import current_thread, main_thread
+from typing import NoReturn
 
 import psutil
 
@@ -58,6 +60,36 @@ def interrupts_later() -> Generator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if came:
             signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def forks_end_here() -> Generator[None]:
+    """Have a process that this block forks end where the block ends, as one that a program forks does.
+
+    Without this it would go on as if it were the worker: on the worker's own line, under its name.
+    """
+    worker = os.getpid()
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() == worker:
+            raise
+        _leave(error)
+    if os.getpid() != worker:
+        _leave(None)
+
+
+def _leave(error: BaseException | None) -> NoReturn:
+    """End a forked process at once, with the status that Python would give it."""
+    code: object = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        code = error.code or 0
+    with suppress(OSError, ValueError, AttributeError):  # who closes its output has nobody to tell
+        if error is not None and not isinstance(error, SystemExit):
+            traceback.print_exception(error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code & 0xFF if isinstance(code, int) else 1)
 
 
 def die_with_parent(parent: int) -> None:

@@ -21,12 +21,19 @@ class Fault:
 
 
 def shown(error: BaseException) -> str:
-    """The traceback from the user's first frame on."""
+    """The traceback from the user's first frame on; where there is none, what was said alone."""
     trace = error.__traceback__
     ours = Path(__file__).parent.parent
-    while trace and trace.tb_next and ours in Path(trace.tb_frame.f_code.co_filename).parents:
+    while trace and ours in Path(trace.tb_frame.f_code.co_filename).parents:
         trace = trace.tb_next
+    if trace is None:
+        return "".join(traceback.format_exception_only(error))
     return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def printable(text: str) -> str:
+    """The same where everything can be written down: of a name in other bytes than UTF-8, their numbers."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def packed(error: BaseException, veil: Veil = NO_VEIL) -> Fault:
@@ -36,7 +43,7 @@ def packed(error: BaseException, veil: Veil = NO_VEIL) -> Fault:
     pickle are told as text alone.
     """
     note_excess(error)
-    text = veil.text(shown(error))
+    text = printable(veil.text(shown(error)))
     if not isinstance(error, Exception):
         return Fault(text)
     try:

@@ -13,6 +13,7 @@ import cloudpickle
 from tidewatt.errors import UsageError
 from tidewatt.runtime import faults, frames, pages, payload, worker
 from tidewatt.runtime.channel import Channel
+from tidewatt.runtime.child import forks_end_here
 from tidewatt.runtime.faults import Fault
 from tidewatt.runtime.frames import Gone
 from tidewatt.runtime.messages import Busy, Idle, Leave, Post, Take, Took, Work, Yield
@@ -38,8 +39,7 @@ def main(post: Post, channel: Channel, watch: Watch) -> int:
         sys.modules["numpy"].random.seed()
     worker.redirect_output(post.log, Veil(post.function.secrets))
     Warm(post, channel, watch).serve()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    worker.flush()
     return worker.OK
 
 
@@ -164,10 +164,11 @@ class Warm:
         try:
             assert self._body is not None  # noqa: S101 - a caller sends the code first
             settle(self._post)
-            return True, self._body(*args, **kwargs)
+            with forks_end_here():
+                return True, self._body(*args, **kwargs)
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises ends the call alone
             fault = faults.packed(error, self._veil)
-            sys.stderr.write(fault.text)
+            worker.complain(fault.text)
             return False, fault
 
     def _begin(self) -> None:

@@ -2,13 +2,15 @@
 
 import importlib
 import io
+import json
 import os
 import random
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cloudpickle
 import msgspec
@@ -19,8 +21,9 @@ from tidewatt.errors import CommandFailed
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import is_full, write_atomically
+from tidewatt.runtime.child import forks_end_here
 from tidewatt.runtime.context import Run
-from tidewatt.runtime.faults import packed, unpicklable
+from tidewatt.runtime.faults import packed, printable, unpicklable
 from tidewatt.runtime.frames import too_large
 from tidewatt.runtime.journal import log_name
 from tidewatt.runtime.payload import load, settle
@@ -28,6 +31,8 @@ from tidewatt.runtime.reporter import Reporter
 from tidewatt.runtime.secret import Veil, check_given
 
 OK, FAILED = 0, 1
+_LONGEST_SHOWN = 10_000
+"""Of each figure of a result, in bytes of JSON."""
 _ROOM_S = 1.0
 """How long to wait before it is tried again whether a full disk has room."""
 MakeRun = Callable[[Order, int, Reporter], Run]
@@ -73,27 +78,27 @@ def _run(
 ) -> int:
     folder = Path(order.folder)
     try:
-        value = call(reporter)
+        with forks_end_here():
+            value = call(reporter)
         result = _save_result(folder, reporter, value, most_bytes) if rank == 0 else None
     except Suspended:
         reporter.done("suspended")
     except PeerLost as error:
-        reporter.done("lost", error=str(error))
+        reporter.done("lost", error=printable(str(error)))
         return FAILED
     except CommandFailed as error:
-        reporter.done("failed", error=str(error))
+        reporter.done("failed", error=printable(str(error)))
         return FAILED
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises ends the attempt
         fault = packed(error, Veil(order.function.secrets))
-        sys.stderr.write(fault.text)
+        complain(fault.text)
         _write(reporter, folder / fault_name(order.token), cloudpickle.dumps(fault))
         reporter.done("failed", error=fault.text)
         return FAILED
     else:
         reporter.done("succeeded", result=result)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
     return OK
 
 
@@ -110,10 +115,22 @@ def _call(order: Order, rank: int, reporter: Reporter, trainer: str) -> object:
     return body(make(order, rank, reporter), **arguments)
 
 
+def flush() -> None:
+    """Write what is held back of what was printed, as far as the user's code has left a place for it."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or another object by now
+            stream.flush()
+
+
+def complain(text: str) -> None:
+    """Say something in the log, if there still is one."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+
+
 def redirect_output(path: str, veil: Veil) -> None:
     """Send what the user prints to a log; what was held back of a line goes where it was meant to go."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     try:
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError:  # no room for it, or no folder yet: work goes before words
@@ -138,7 +155,12 @@ class _Lossy(io.FileIO):
 
 
 def _lossy(descriptor: int) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedWriter(_Lossy(descriptor, "w", closefd=False)), line_buffering=True)
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Lossy(descriptor, "w", closefd=False)),
+        encoding="utf-8",  # as the log is read, whatever the locale
+        errors="backslashreplace",  # names of files may be any bytes
+        line_buffering=True,
+    )
 
 
 def _save_result(folder: Path, reporter: Reporter, value: object, most_bytes: int | None) -> str:
@@ -149,7 +171,7 @@ def _save_result(folder: Path, reporter: Reporter, value: object, most_bytes: in
     """
     name = result_name(reporter.token)
     try:
-        data: bytes = cloudpickle.dumps({"value": value, "shown": _shown(value)})
+        data: bytes = cloudpickle.dumps({"value": value, "shown": shown(value)})
     except Exception as error:  # noqa: BLE001 - whatever a user's class does when it is pickled
         raise unpicklable(value, error) from None
     if most_bytes is not None and len(data) > most_bytes:
@@ -173,7 +195,7 @@ def _write(reporter: Reporter, target: Path, data: bytes) -> None:
                 raise
             if not said:
                 said = True
-                sys.stderr.write(f"tidewatt: no room for {target.name} ({error.strerror}); waiting\n")
+                complain(f"tidewatt: no room for {target.name} ({error.strerror}); waiting\n")
             reporter.wait(_ROOM_S)
             if reporter.alone:
                 raise PeerLost("no room for what it came to, and nobody to wait for it") from None
@@ -181,11 +203,32 @@ def _write(reporter: Reporter, target: Path, data: bytes) -> None:
             return
 
 
-def _shown(value: Any) -> Any:  # noqa: ANN401 - the user's result
+def shown(value: object) -> Any:  # noqa: ANN401 - the user's result
+    """A result in plain values, each short enough for a receipt and in letters that can be written."""
     try:
-        return msgspec.to_builtins(value)
-    except TypeError:
-        return repr(value)
+        plain: object = msgspec.to_builtins(value)
+    except Exception:  # noqa: BLE001 - what it is made of may be the user's own, or hold itself
+        return _brief(_repr(value), type(value).__name__)
+    if isinstance(plain, dict):
+        each = cast("dict[object, object]", plain).items()
+        return {printable(k) if isinstance(k, str) else k: _brief(v, type(v).__name__) for k, v in each}
+    return _brief(plain, type(value).__name__)
+
+
+def _brief(plain: object, kind: str) -> object:
+    try:
+        size = len(json.dumps(plain, ensure_ascii=False).encode())
+    except (TypeError, ValueError):  # no JSON, or names of files in other bytes than UTF-8
+        text = _repr(plain)
+        plain, size = text, len(text)
+    return plain if size <= _LONGEST_SHOWN else f"{kind}, too long to be shown"
+
+
+def _repr(value: object) -> str:
+    try:
+        return printable(repr(value))
+    except Exception:  # noqa: BLE001 - the same
+        return f"<{type(value).__name__}>"
 
 
 def result_name(token: int) -> str:

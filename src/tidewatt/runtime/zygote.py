@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from tidewatt.domain.function import FunctionSpec
+from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.runtime import pages, warm, worker
 from tidewatt.runtime.allowance import Allowance, clear, excess
 from tidewatt.runtime.channel import Channel
@@ -39,7 +39,8 @@ class Zygote:
         """Where workers may have control groups that hold them to what they may take."""
         self._secrets = secrets
         self._trainer = trainer
-        self._children: set[int] = set()
+        self._children: dict[int, Kind] = {}
+        """Of what kind the work of each worker is."""
         self._orphans = Orphans()
         self._bell, signalled = socket.socketpair()
         self._bell.setblocking(False)
@@ -102,7 +103,7 @@ class Zygote:
         if pid == 0:
             os._exit(self._become_worker(zygote, fd, function, work))
         os.close(fd)
-        self._children.add(pid)
+        self._children[pid] = function.kind
         return pid, psutil.Process(pid).create_time()
 
     def _become_worker(
@@ -121,14 +122,22 @@ class Zygote:
         return work(Channel(socket.socket(fileno=fd)))
 
     def _reap(self) -> None:
-        for pid in tuple(self._children):
-            ended, status, usage = os.wait4(pid, os.WNOHANG)
-            if ended:
-                self._children.discard(pid)
+        for pid, kind in tuple(self._children.items()):
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if kind is not Kind.COMMAND:  # that is run as in a shell, which leaves such processes alone
+                    self._end_what_is_left(pid)
+                _, status, usage = os.wait4(pid, 0)
+                del self._children[pid]
                 self._orphans.forget(pid)
                 cpu_s = usage.ru_utime + usage.ru_stime
                 why = excess(self._groups / str(pid)) if self._groups is not None else ""
                 self._channel.send(Reaped(pid, os.waitstatus_to_exitcode(status), cpu_s, why))
+
+    @staticmethod
+    def _end_what_is_left(pid: int) -> None:
+        """End what a worker has started and not ended; its number is its own until it is waited for."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def preload(modules: list[str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +14,14 @@ from tidewatt.domain.job import Job, Submission
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import UsageError
 from tidewatt.ports import Grid
+from tidewatt.runtime.faults import printable
 from tidewatt.runtime.payload import version_of
 from tidewatt.runtime.storage import checked
 
 _RECENT_S = 48 * HOUR_S
 _LONGEST_NAME = 24
+_LONGEST_SHOWN = 1000
+"""Of an argument, in characters: it is kept in the store, printed in lists and put on receipts."""
 
 
 class Submittable(Protocol):
@@ -62,8 +66,19 @@ def key_of(spec: FunctionSpec, options: Options) -> str:
 
 
 def shown(arguments: dict[str, Any]) -> dict[str, str]:
-    """Arguments as people see them."""
-    return {name: repr(value) for name, value in arguments.items()}
+    """Arguments as people see them; of a long one the beginning, and what tells it from others."""
+    return {name: _shown(value) for name, value in arguments.items()}
+
+
+def _shown(value: object) -> str:
+    try:
+        text = printable(repr(value))
+    except Exception as error:  # noqa: BLE001 - whatever a user's class does when it is shown
+        text = f"<{type(value).__name__}, which cannot be shown: {type(error).__name__}>"
+    if len(text) <= _LONGEST_SHOWN:
+        return text
+    digest = sha256(text.encode()).hexdigest()[:16]
+    return f"{text[:_LONGEST_SHOWN]}... ({len(text):,} characters, SHA-256 {digest}...)"
 
 
 def versioned(payload: Payload, spec: FunctionSpec, stamp: str) -> Payload:

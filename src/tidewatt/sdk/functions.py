@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from tidewatt.domain.budget import Budget
-from tidewatt.domain.function import FunctionSpec, Kind, WorkerRange
+from tidewatt.domain.function import FunctionSpec, Kind
 from tidewatt.domain.trigger import Cause, Files, Schedule
 from tidewatt.domain.units import parse_bytes, parse_duration
 from tidewatt.errors import UsageError
+from tidewatt.sdk import needs
 from tidewatt.sdk.causes import Decorated, cause_of
 from tidewatt.sdk.environments import Env
 from tidewatt.sdk.ways import Desk, Map, Remote, Submit
@@ -93,6 +94,10 @@ class Handle(Generic[P, R]):
             kind = parameters[name].kind
             if kind is inspect.Parameter.VAR_POSITIONAL:
                 raise UsageError(f"*{name} in {self._spec.name}", "arguments that have names", "name them")
+            if kind is inspect.Parameter.POSITIONAL_ONLY:
+                raise UsageError(
+                    f"{name} before / in {self._spec.name}", "arguments that have names", "leave the / out"
+                )
             named.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})
         return named
 
@@ -156,6 +161,8 @@ class Handle(Generic[P, R]):
 
 
 def training(  # noqa: PLR0913 - each is one need of a training, given by name
+    bare: None = None,
+    /,
     *,
     workers: int | tuple[int, int] = 1,
     shards: int | None = None,
@@ -181,6 +188,7 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     """Make a function that takes a ``Run`` first a training: it can be suspended, moved and resized.
 
     Args:
+        bare: nothing; brackets that were left out would give it the function.
         workers: a count, or the least and the most.
         shards: parts of each batch, fixed for the life of a job; the most workers unless given. The
             result depends on it and on nothing else that changes.
@@ -210,31 +218,33 @@ def training(  # noqa: PLR0913 - each is one need of a training, given by name
     Raises:
         UsageError: a value cannot be read, or they contradict each other.
     """
-    least, most = (workers, workers) if isinstance(workers, int) else workers
+    counts = needs.workers(workers)
     spec = FunctionSpec(
         name="",
         kind=Kind.TRAINING,
-        workers=WorkerRange(least, most),
-        shards=most if shards is None else shards,
+        workers=counts,
+        shards=counts.most if shards is None else needs.whole("shards", shards),
         exact=exact,
-        cpus=cpus,
+        cpus=needs.whole("cpus", cpus),
         memory_bytes=None if memory is None else parse_bytes(memory),
         timeout_s=None if timeout is None else parse_duration(timeout),
-        retries=retries,
+        retries=needs.whole("retries", retries),
         deadline_s=None if deadline is None else parse_duration(deadline),
         length_s=None if length is None else parse_duration(length),
-        zones=tuple(zones),
-        labels=tuple((labels or {}).items()),
-        secrets=tuple(secrets),
-        budget=budget,
+        zones=needs.names("zones", zones),
+        labels=needs.labels(labels),
+        secrets=needs.names("secrets", secrets),
+        budget=needs.budget(budget),
         checkpoint_every_s=parse_duration(checkpoint_every),
         grace_s=parse_duration(grace),
         storage=storage,
     )
-    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after), env)
+    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after), env, bare)
 
 
 def function(  # noqa: PLR0913 - each is one need of a function, given by name
+    bare: None = None,
+    /,
     *,
     cpus: int = 1,
     memory: str | None = None,
@@ -257,6 +267,7 @@ def function(  # noqa: PLR0913 - each is one need of a function, given by name
     """Make an ordinary function one that can be submitted; once started it runs through.
 
     Args:
+        bare: nothing; brackets that were left out would give it the function.
         cpus: processors for it.
         memory: upper bound, ``"1 GiB"``.
         timeout: real time that one attempt may take.
@@ -283,30 +294,32 @@ def function(  # noqa: PLR0913 - each is one need of a function, given by name
     spec = FunctionSpec(
         name="",
         kind=Kind.FUNCTION,
-        cpus=cpus,
+        cpus=needs.whole("cpus", cpus),
         memory_bytes=None if memory is None else parse_bytes(memory),
         timeout_s=None if timeout is None else parse_duration(timeout),
-        retries=retries,
+        retries=needs.whole("retries", retries),
         backoff_s=parse_duration(backoff),
-        priority=priority,
-        concurrency=concurrency,
+        priority=needs.whole("priority", priority),
+        concurrency=None if concurrency is None else needs.whole("concurrency", concurrency),
         deadline_s=None if deadline is None else parse_duration(deadline),
         length_s=None if length is None else parse_duration(length),
-        zones=tuple(zones),
-        labels=tuple((labels or {}).items()),
-        secrets=tuple(secrets),
-        budget=budget,
+        zones=needs.names("zones", zones),
+        labels=needs.labels(labels),
+        secrets=needs.names("secrets", secrets),
+        budget=needs.budget(budget),
     )
-    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after), env)
+    return _decorator(spec, cause_of(schedule=schedule, on=on, after=after), env, bare)
 
 
 def _decorator(
-    spec: FunctionSpec, cause: Cause | None, env: Env | None
+    spec: FunctionSpec, cause: Cause | None, env: Env | None, bare: object
 ) -> Callable[[Callable[P, R]], Handle[P, R]]:
+    needs.check_brackets(bare, spec.kind)
     if env is not None and not hasattr(env, "read"):
         raise UsageError(f"env={env!r:.60}", "an environment", "write env=tw.Env(requirements=[...])")
 
     def decorate(body: Callable[P, R]) -> Handle[P, R]:
+        needs.check_callable(body)
         return Handle(body, replace(spec, name=body.__name__), cause, env)
 
     return decorate

@@ -160,6 +160,8 @@ class Switchboard:
         """Have calls made by a worker, and wait for what comes of them."""
         with self._turns:
             for _ in range(_TRIES):
+                if stop is not None and stop.is_over:
+                    raise WorkerLost(f"a call of {self._spec.name} that nobody waits for", "a result")
                 line = self.line()
                 if stop is not None:
                     stop.watch(line)

@@ -17,6 +17,14 @@ R = TypeVar("R")
 _OVER = object()
 
 
+def _awaitable(call: Callable[..., R], *args: Any) -> R:  # noqa: ANN401 - those of the call
+    """What a call returns or raises, but for the one exception that no future takes, and never ends for."""
+    try:
+        return call(*args)
+    except StopIteration as error:
+        raise RuntimeError("the function raised StopIteration, which cannot be awaited") from error
+
+
 class Remote(Generic[P, R]):
     """A direct call, made by a warm worker now."""
 
@@ -44,7 +52,7 @@ class Remote(Generic[P, R]):
 
         stop = Stop()
         try:
-            result: R = await asyncio.to_thread(self._caller.call, args, kwargs, stop)
+            result: R = await asyncio.to_thread(_awaitable, self._caller.call, args, kwargs, stop)
         except asyncio.CancelledError:
             stop.over()
             raise
@@ -212,4 +220,4 @@ class Call:
         """Its result, awaited."""
         import asyncio  # noqa: PLC0415 - the same
 
-        return asyncio.to_thread(self.result).__await__()
+        return asyncio.to_thread(_awaitable, self.result).__await__()

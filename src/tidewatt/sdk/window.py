@@ -1,9 +1,10 @@
 """Many calls at once, on as many lines as there is room for: sent ahead, but never far ahead."""
 
+import math
 import select
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -38,6 +39,14 @@ class _Lane:
 
     line: Line
     flying: deque[_Batch] = field(default_factory=deque[_Batch])
+
+
+def _ready(lanes: Sequence[_Lane], wait_s: float | None) -> set[int]:
+    """The descriptors on which something has come in; not by select, which knows of 1,024 alone."""
+    poll = select.poll()
+    for lane in lanes:
+        poll.register(lane.line, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(None if wait_s is None else math.ceil(1000 * wait_s))}
 
 
 class Window:
@@ -113,9 +122,9 @@ class Window:
         if timeout_s is not None:
             first = min(lane.flying[0].began for lane in flying)
             left_s = max(0.0, first + timeout_s - time.perf_counter())
-        ready, _, _ = select.select([lane.line for lane in flying], [], [], left_s)
+        ready = _ready(flying, left_s)
         for lane in flying:
-            if lane.line in ready:
+            if lane.line.fileno() in ready:
                 self._hear(lane)
             elif timeout_s is not None and time.perf_counter() - lane.flying[0].began >= timeout_s:
                 lane.line.close()

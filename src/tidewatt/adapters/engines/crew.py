@@ -38,7 +38,8 @@ class Line:
 
     sock: socket.socket
     dial: Dial
-    nested: bool
+    asker: "Warm | None" = None
+    """The worker that calls, which waits for what comes of it."""
     gone: bool = False
     """It has hung up."""
 

@@ -14,10 +14,11 @@ from tidewatt.adapters.engines.nurseries import Nurseries
 from tidewatt.adapters.engines.nursery import Room
 from tidewatt.adapters.engines.processes import kill_group
 from tidewatt.adapters.engines.times import Times
+from tidewatt.adapters.engines.waits import in_vain, need_of
 from tidewatt.adapters.home import fresh_name
 from tidewatt.adapters.unix import peer_pid
 from tidewatt.domain.function import FunctionSpec, Kind
-from tidewatt.policy.crews import Answer, Need, answer
+from tidewatt.policy.crews import Answer, answer
 from tidewatt.ports import EngineEvent, Exited, Opened, Order, Progressed, Started, WorkerUsage
 from tidewatt.runtime import frames
 from tidewatt.runtime.channel import Channel
@@ -41,6 +42,7 @@ from tidewatt.runtime.messages import (
 from tidewatt.runtime.orphans import ORPHAN_S
 
 _LONGEST_NAME = 20
+_TOO_DEEP = "calls within calls, each waiting for the next, and no worker that could come free for the last"
 
 
 class Hall:
@@ -199,19 +201,19 @@ class Hall:
 
     def _enter(self, caller: socket.socket, dial: Dial) -> None:
         """Somebody wants a worker."""
-        line = Line(caller, dial, nested=self._is_worker(peer_pid(caller)))
+        line = Line(caller, dial, self._asker(peer_pid(caller)))
         self._ears.await_end(caller.fileno(), lambda: self._hung_up(line))
         crew = self._crew(dial.version, dial.function, dial.where, self._door.zone(dial))
         self._open(crew)
         crew.waiting.append(line)
         self._staff(crew)
 
-    def _is_worker(self, pid: int) -> bool:
-        """Whether a process is a warm worker or was started by one, in whose process group it then is."""
+    def _asker(self, pid: int) -> Warm | None:
+        """The warm worker that a process is, or was started by, in whose process group it then is."""
         with suppress(OSError):
             group = os.getpgid(pid)
-            return any(worker.pid == group for worker in self._workers())
-        return False
+            return next((worker for worker in self._workers() if worker.pid == group), None)
+        return None
 
     def _crew(self, version: str, function: FunctionSpec, where: Where, zone: str) -> Crew:
         crew = self._crews.get(version)
@@ -238,7 +240,7 @@ class Hall:
             line = crew.waiting[0]
             worker = self._free(crew)
             if worker is None:
-                match answer(self._need(crew, line)):
+                match answer(need_of(line, crew, self._crews.values(), self._place.processors)):
                     case Answer.HIRE:
                         worker = self._hire(crew)
                     case Answer.SHARE if line.dial.spare:
@@ -247,10 +249,10 @@ class Hall:
                         continue
                     case Answer.SHARE:
                         self._share(crew)
+                        self._refuse([each for each in crew.waiting if in_vain(each, self._crews.values())])
                         return
                     case Answer.REFUSE:
-                        crew.waiting.popleft()
-                        self._hang_up(line, frames.Kind.REFUSED, "calls within calls, more than there may be")
+                        self._refuse([line])
                         continue
             worker.coming, worker.rested = crew.waiting.popleft(), False
             worker.channel.send(Take(), fds=[line.sock.fileno()])
@@ -263,17 +265,12 @@ class Hall:
             worker.yielding = True
             worker.channel.send(Yield())
 
-    def _need(self, crew: Crew, line: Line) -> Need:
-        workers = list(self._workers())
-        return Need(
-            processors=self._place.processors,
-            cpus=crew.function.cpus,
-            own=len(crew.workers),
-            at_work=sum(worker.crew.function.cpus for worker in workers if worker.at_work),
-            concurrency=crew.function.concurrency,
-            nested=line.nested,
-            total=len(workers),
-        )
+    def _refuse(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            for crew in self._crews.values():
+                with suppress(ValueError):
+                    crew.waiting.remove(line)
+            self._hang_up(line, frames.Kind.REFUSED, _TOO_DEEP)
 
     def _free(self, crew: Crew) -> Warm | None:
         """A worker that has nothing to do, rather one whose caller has hung up."""
