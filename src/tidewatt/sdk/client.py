@@ -1,7 +1,7 @@
 """The one way in: commands and decorated functions reach a state folder through it."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -280,15 +280,22 @@ class Client:
         """
         return self._following.updates(job_id, timeout_s)
 
-    def result(self, job_id: str, timeout_s: float | None = None) -> Any:  # noqa: ANN401 - the user's result
+    def result(
+        self, job_id: str, timeout_s: float | None = None, given_up: Callable[[], bool] = lambda: False
+    ) -> Any:  # noqa: ANN401 - the user's result
         """Wait for a job and return what its function returned.
 
+        Args:
+            job_id: its identifier.
+            timeout_s: how many seconds to wait at most.
+            given_up: asked now and then, whether to wait no more.
+
         Raises:
-            TimeoutError: it has not ended after so many seconds.
+            TimeoutError: it has not ended after so many seconds, or was given up.
             JobFailed: it ended without a result.
             Exception: what the function raised, if that can be told; its cause is the worker's traceback.
         """
-        job = self._following.rested(job_id, timeout_s)
+        job = self._following.rested(job_id, timeout_s, given_up)
         if job.state is not State.SUCCEEDED or job.result is None:
             fault = self.folder(job) / fault_name(job.token)
             if job.state is State.FAILED and fault.exists():

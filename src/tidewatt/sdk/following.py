@@ -62,11 +62,13 @@ class Following:
             finally:
                 line.close()
 
-    def rested(self, job_id: str, timeout_s: float | None) -> Job:
+    def rested(
+        self, job_id: str, timeout_s: float | None, given_up: Callable[[], bool] = lambda: False
+    ) -> Job:
         """Wait until a job has ended or is held, and tell how it stands then.
 
         Raises:
-            TimeoutError: that has not come to pass after so many seconds.
+            TimeoutError: that has not come to pass after so many seconds, or nobody waits for it any more.
         """
         until = self._until(timeout_s)
         job: Job | None = None
@@ -83,6 +85,8 @@ class Following:
                 if (told or not line.closed) and (job := self._look(job_id)).at_rest:
                     return job
                 self._hold_to(until, job_id, timeout_s)
+                if given_up():
+                    raise TimeoutError(f"job {job_id}: nobody waits for it")
         finally:
             self._put_back(line)
 

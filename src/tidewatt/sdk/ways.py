@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from tidewatt.domain.function import FunctionSpec
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 _OVER = object()
-
-
-def _awaitable(call: Callable[..., R], *args: Any) -> R:  # noqa: ANN401 - those of the call
-    """What a call returns or raises, but for the one exception that no future takes, and never ends for."""
-    try:
-        return call(*args)
-    except StopIteration as error:
-        raise RuntimeError("the function raised StopIteration, which cannot be awaited") from error
 
 
 class Remote(Generic[P, R]):
@@ -48,11 +40,12 @@ class Remote(Generic[P, R]):
         """The same, awaited; if the task is cancelled, the call is ended."""
         import asyncio  # noqa: PLC0415 - keeps `import tidewatt` light
 
+        from tidewatt.sdk.awaiting import awaited  # noqa: PLC0415 - the same
         from tidewatt.sdk.lines import Stop  # noqa: PLC0415 - the same
 
         stop = Stop()
         try:
-            result: R = await asyncio.to_thread(_awaitable, self._caller.call, args, kwargs, stop)
+            result: R = await awaited(self._caller.call, args, kwargs, stop)
         except asyncio.CancelledError:
             stop.over()
             raise
@@ -81,10 +74,14 @@ class Map(Generic[R]):
 
     async def aio(self, items: Iterable[Any], *, return_exceptions: bool = False) -> AsyncIterator[R]:
         """The same, as an asynchronous iterator."""
-        import asyncio  # noqa: PLC0415 - the same
+        from tidewatt.sdk.awaiting import awaited  # noqa: PLC0415 - the same
 
         results = self(items, return_exceptions=return_exceptions)
-        while (result := await asyncio.to_thread(next, results, _OVER)) is not _OVER:
+
+        def following() -> object:
+            return next(results, _OVER)
+
+        while (result := await awaited(following)) is not _OVER:
             yield result  # type: ignore[misc]  # not the sentinel
 
 
@@ -164,9 +161,11 @@ class Submit:
 
     async def aio(self, *args: Any, **kwargs: Any) -> "Call":  # noqa: ANN401 - the same
         """The same, awaited."""
-        import asyncio  # noqa: PLC0415 - the same
+        from functools import partial  # noqa: PLC0415 - the same
 
-        return await asyncio.to_thread(self, *args, **kwargs)
+        from tidewatt.sdk.awaiting import awaited  # noqa: PLC0415 - the same
+
+        return await awaited(partial(self, *args, **kwargs))
 
 
 class Call:
@@ -217,7 +216,14 @@ class Call:
         self._desk.client().cancel(self.id)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        """Its result, awaited."""
-        import asyncio  # noqa: PLC0415 - the same
+        """Its result, awaited; if the task is cancelled, the job goes on."""
+        return self._awaited().__await__()
 
-        return asyncio.to_thread(_awaitable, self.result).__await__()
+    async def _awaited(self) -> Any:  # noqa: ANN401 - the user's result
+        from tidewatt.sdk.awaiting import awaited  # noqa: PLC0415 - the same
+
+        over = Event()
+        try:
+            return await awaited(lambda: self._desk.client().result(self.id, given_up=over.is_set))
+        finally:
+            over.set()

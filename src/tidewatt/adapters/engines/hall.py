@@ -257,6 +257,11 @@ class Hall:
             worker.coming, worker.rested = crew.waiting.popleft(), False
             worker.channel.send(Take(), fds=[line.sock.fileno()])
 
+    def _freed(self, crew: Crew) -> None:
+        """A worker has nothing more to do: who waits for its crew comes first, then all who want its room."""
+        for each in (crew, *self._crews.values()):
+            self._staff(each)
+
     def _share(self, crew: Crew) -> None:
         """Have as many callers take turns as there are others waiting."""
         asked = sum(worker.yielding for worker in crew.workers)
@@ -309,7 +314,7 @@ class Hall:
         if isinstance(message, Done):
             worker.order, worker.since = None, self._place.wall()
         self._employer.from_warm(order, message)
-        self._staff(worker.crew)
+        self._freed(worker.crew)
 
     def _rests(self, worker: Warm, idle: Idle) -> None:
         answered = worker.crew.calls
@@ -322,7 +327,7 @@ class Hall:
         if crew.calls > answered:
             step = Progressed(job_id=crew.job_id, token=TOKEN, step=crew.calls, total=None, loss=None)
             self.told.append(step)
-        self._staff(crew)
+        self._freed(crew)
 
     def _hung_up(self, line: Line) -> None:
         """A caller is gone: nobody waits for the call that is being made for it."""
@@ -369,7 +374,7 @@ class Hall:
             self._drop(worker.coming)
         elif worker.coming is not None:
             crew.waiting.appendleft(worker.coming)
-        self._staff(crew)
+        self._freed(crew)
         if not crew.workers:
             self._disband(crew)
 
