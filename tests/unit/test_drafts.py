@@ -3,7 +3,9 @@
 import pytest
 from typing_extensions import override
 
-from tidewatt.sdk.drafts import shown
+from tidewatt.domain.function import FunctionSpec, Kind
+from tidewatt.errors import UsageError
+from tidewatt.sdk.drafts import Options, key_of, shown
 
 
 class Unshown:
@@ -38,3 +40,10 @@ def test_what_is_long_is_shown_in_part_and_told_from_others() -> None:
 )
 def test_what_cannot_be_shown_is_told_so(value: object, told: str) -> None:
     assert shown({"value": value}) == {"value": told}
+
+
+def test_a_key_that_cannot_be_written_is_refused_in_words() -> None:
+    spec = FunctionSpec(name="fit", kind=Kind.FUNCTION)
+    assert key_of(spec, Options(key="größe 1")) == "fit größe 1"
+    with pytest.raises(UsageError, match=r"idempotency key 'a\\udcff'.*letters that can be written"):
+        key_of(spec, Options(key="a\udcff"))

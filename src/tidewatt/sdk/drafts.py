@@ -61,7 +61,15 @@ class Options:
 
 
 def key_of(spec: FunctionSpec, options: Options) -> str:
-    """What a submission is named by in the store: a key is its function's own."""
+    """What a submission is named by in the store: a key is its function's own.
+
+    Raises:
+        UsageError: it holds what cannot be written down.
+    """
+    if printable(options.key) != options.key:
+        raise UsageError(
+            f"the idempotency key {options.key!r}", "one in letters that can be written", "use another"
+        )
     return f"{spec.name} {options.key}"
 
 
