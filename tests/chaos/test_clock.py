@@ -28,6 +28,8 @@ from tidewatt.policy import cheapest
 from tidewatt.sdk.client import Client, Options
 from tidewatt.sdk.load import load
 
+LOOK_S = 1.0
+"""Between two looks at the clocks."""
 YEAR_S = 365 * DAY_S
 JOBS = """
 from pathlib import Path
@@ -131,6 +133,7 @@ class Machine:
             prospect=wiring.prospect_on(grid, {}),
             world=world,
             folder=self.client.home.jobs,
+            longest_s=LOOK_S,
         )
         return Loop(parts, cheapest.decide)
 

@@ -14,6 +14,7 @@ from tidewatt.accounting.conditions import Conditions
 from tidewatt.accounting.counterfactual import Counterfactual, Unknown
 from tidewatt.accounting.factors import PUE, Factors
 from tidewatt.accounting.saving import Saving
+from tidewatt.cli.receipts import write_file
 from tidewatt.domain.estimate import Tier
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Attempt, Event, Job
@@ -298,6 +299,14 @@ def test_why_a_job_that_failed_saved_nothing_is_told_in_words() -> None:
     told = " ".join(text.render(build(replace(record(), job=failed, attempts=broken))).split())
     assert "because the job has failed, and a saving is told only of work that was finished" in told
     assert "1 attempt failed" in told
+
+
+def test_a_result_that_names_a_file_in_other_bytes_than_utf_8_can_be_written(tmp_path: Path) -> None:
+    odd = build(replace(record(), result={"path": "by\udcfftes"}))
+    for name, made in (("receipt.html", html.render(odd)), ("receipt.json", document.render(odd))):
+        write_file(tmp_path / name, made)
+        assert "by\\udcfftes" in (tmp_path / name).read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "receipt.json").read_text())["result"] == {"path": "by\udcfftes"}
 
 
 def test_what_was_returned_stands_together() -> None:

@@ -89,13 +89,13 @@ def as_values(receipt: Receipt) -> dict[str, Any]:
 
 
 def write_file(path: Path, content: str) -> None:
-    """Replace a file.
+    """Replace a file; what no Unicode text can hold is escaped, as JSON has it.
 
     Raises:
         UsageError: it cannot be written.
     """
     try:
-        path.write_text(content, encoding="utf-8")
+        path.write_bytes(content.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise _unwritable(path, error) from error
 

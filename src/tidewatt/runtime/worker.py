@@ -204,21 +204,25 @@ def _write(reporter: Reporter, target: Path, data: bytes) -> None:
 
 
 def shown(value: object) -> Any:  # noqa: ANN401 - the user's result
-    """A result in plain values, each short enough for a receipt and in letters that can be written."""
+    """A result in plain values, each short enough for a receipt."""
     try:
         plain: object = msgspec.to_builtins(value)
     except Exception:  # noqa: BLE001 - what it is made of may be the user's own, or hold itself
         return _brief(_repr(value), type(value).__name__)
     if isinstance(plain, dict):
         each = cast("dict[object, object]", plain).items()
-        return {printable(k) if isinstance(k, str) else k: _brief(v, type(v).__name__) for k, v in each}
+        return {_key(name): _brief(value, type(value).__name__) for name, value in each}
     return _brief(plain, type(value).__name__)
+
+
+def _key(name: object) -> object:
+    return name if name is None or isinstance(name, str | int | float) else _repr(name)
 
 
 def _brief(plain: object, kind: str) -> object:
     try:
-        size = len(json.dumps(plain, ensure_ascii=False).encode())
-    except (TypeError, ValueError):  # no JSON, or names of files in other bytes than UTF-8
+        size = len(json.dumps(plain))
+    except (TypeError, ValueError):  # it holds itself, or what JSON has no word for
         text = _repr(plain)
         plain, size = text, len(text)
     return plain if size <= _LONGEST_SHOWN else f"{kind}, too long to be shown"
