@@ -62,21 +62,23 @@ def interrupts_later() -> Generator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-@contextmanager
-def forks_end_here() -> Generator[None]:
-    """Have a process that this block forks end where the block ends, as one that a program forks does.
+class ForksEndHere:
+    """Has a process that this block forks end where the block ends, as one that a program forks does.
 
-    Without this it would go on as if it were the worker: on the worker's own line, under its name.
+    Without this it would go on as if it were the worker: on the worker's own line, under its name. A class,
+    since a generator takes as long as a call does.
     """
-    worker = os.getpid()
-    try:
-        yield
-    except BaseException as error:
-        if os.getpid() == worker:
-            raise
-        _leave(error)
-    if os.getpid() != worker:
-        _leave(None)
+
+    __slots__ = ("_worker",)
+
+    def __enter__(self) -> None:
+        """Note whose block it is."""
+        self._worker = os.getpid()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """End this process if it is another by now."""
+        if os.getpid() != self._worker:
+            _leave(error)
 
 
 def _leave(error: BaseException | None) -> NoReturn:

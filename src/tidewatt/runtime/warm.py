@@ -13,7 +13,7 @@ import cloudpickle
 from tidewatt.errors import UsageError
 from tidewatt.runtime import faults, frames, pages, payload, worker
 from tidewatt.runtime.channel import Channel
-from tidewatt.runtime.child import forks_end_here
+from tidewatt.runtime.child import ForksEndHere
 from tidewatt.runtime.faults import Fault
 from tidewatt.runtime.frames import Gone
 from tidewatt.runtime.messages import Busy, Idle, Leave, Post, Take, Took, Work, Yield
@@ -164,7 +164,7 @@ class Warm:
         try:
             assert self._body is not None  # noqa: S101 - a caller sends the code first
             settle(self._post)
-            with forks_end_here():
+            with ForksEndHere():
                 return True, self._body(*args, **kwargs)
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises ends the call alone
             fault = faults.packed(error, self._veil)

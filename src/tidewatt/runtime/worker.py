@@ -21,7 +21,7 @@ from tidewatt.errors import CommandFailed
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import is_full, write_atomically
-from tidewatt.runtime.child import forks_end_here
+from tidewatt.runtime.child import ForksEndHere
 from tidewatt.runtime.context import Run
 from tidewatt.runtime.faults import packed, printable, unpicklable
 from tidewatt.runtime.frames import too_large
@@ -78,7 +78,7 @@ def _run(
 ) -> int:
     folder = Path(order.folder)
     try:
-        with forks_end_here():
+        with ForksEndHere():
             value = call(reporter)
         result = _save_result(folder, reporter, value, most_bytes) if rank == 0 else None
     except Suspended:
