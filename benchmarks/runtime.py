@@ -19,6 +19,9 @@ from threading import Event
 import psutil
 
 import tidewatt as tw
+from benchmarks.idle.__main__ import PRICE, summary
+from benchmarks.idle.azure import traces
+from benchmarks.idle.front import played
 from benchmarks.runtime_peers import FROM_NOTHING
 from benchmarks.table import Figure, drawn, median, parser, write
 from tidewatt.adapters import cgroup
@@ -378,6 +381,12 @@ def measure(quick: bool, folder: Path, python: Path | None, jobs: int) -> Iterat
     yield true_zero(folder)
 
 
+def idle_front(folder: Path, draws: int) -> Iterator[Figure]:
+    """Ours against other idle policies on real calls, as `python -m benchmarks.idle` tells it at length."""
+    for name, calls in traces(folder).items():
+        yield from summary(f"idle_front.{name}", played(calls, PRICE), draws)
+
+
 def stop(home: Path) -> None:
     """End the service of a state folder."""
     left = ours(home)
@@ -397,11 +406,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="an interpreter that has ray, huey, distributed and torch, as peers",
     )
     made.add_argument(
+        "--traces",
+        type=Path,
+        metavar="DIR",
+        help="a folder with real calls (*_inv.csv.gz and *_mem.csv.gz), for the idle policies",
+    )
+    made.add_argument(
         "--jobs", type=int, default=100_000, metavar="N", help="jobs in the queue, 100,000 unless said"
     )
     options = made.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         figures = list(measure(options.quick, Path(folder), options.peers, options.jobs))
+    if options.traces is not None:
+        figures += idle_front(options.traces, 20 if options.quick else 400)
     sys.stdout.write(drawn(figures))
     if options.json is not None:
         write(options.json, figures)

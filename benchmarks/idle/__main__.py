@@ -17,7 +17,7 @@ from tidewatt.policy.idle.priced import Price
 
 _START_CPU_S = 1.6
 """Processor seconds until a zygote has loaded torch: median of 5, a machine with 2 cores, 2026-11-21."""
-_PRICE = Price(
+PRICE = Price(
     start_j=_START_CPU_S * (CPU_MAX_WATTS.value - CPU_MIN_WATTS.value),
     wait_j=0.0,
     idle_w_per_gb=MEMORY_WATTS.value,
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     every: list[Figure] = []
     try:
         for name, calls in sets(options.data, 10 if options.quick else 100):
-            front = played(calls, _PRICE)
+            front = played(calls, PRICE)
             sys.stdout.write(table(name, front))
             told += summary(name, front, 20 if options.quick else 400)
             every += points(name, front)
