@@ -51,6 +51,7 @@ class Machine:
                 prospect=Prospect(carbon=by(Hourly(), grid)),
                 world=None,
                 sample_every_s=HOUR_S,
+                longest_s=HOUR_S,
                 folder=Path(),
             ),
             policy,

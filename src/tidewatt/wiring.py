@@ -39,8 +39,6 @@ _TRAINER = "tidewatt.elastic.trainer:make"
 _LINGER_S = 5.0
 _STUCK_S = 300.0
 _ANSWER_S = 60.0
-_LOOK_S = 60.0
-"""While there is work, clocks are looked at so often: the machine may have slept, or its clock been set."""
 
 
 def open_store(home: Home) -> "SqlStore":
@@ -329,7 +327,6 @@ def _loop(
         factors=known,
         stall_share=settings.stall_share(),
         stuck_after_s=float(os.environ.get("TIDEWATT_STUCK_S", _STUCK_S)),
-        longest_s=_LOOK_S,
     )
     return Loop(parts, settings.policy())
 

@@ -37,9 +37,9 @@ class Parts:
     """Real seconds between readings of the meter while anything runs."""
     stuck_after_s: float = 300.0
     """Real seconds without a step and without work after which an attempt at a training is ended."""
-    longest_s: float = 3600.0
-    """Real seconds that are waited for at once while there is work; fewer where a clock can be set, or the
-    machine can sleep."""
+    longest_s: float = 60.0
+    """Real seconds after which the clocks are looked at while there is work: the machine may have slept, or
+    its clock been set. One that is simulated does neither."""
     stall_share: float = stall.SHARE
     """Of the processors that a worker holds: computing with less it is charged as stalled."""
     world: World | None

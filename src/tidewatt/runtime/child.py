@@ -15,8 +15,8 @@ import psutil
 from tidewatt.runtime.allowance import THREAD_COUNTS
 
 _PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-"""Found before the fork: finding it makes a class, and with that copies of many pages."""
+_LIBC = ctypes.CDLL(None)
+"""Opened before the fork: that makes a class, and with that copies of pages."""
 ONE_THREAD = {
     **dict.fromkeys(THREAD_COUNTS, "1"),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, and with it pandas, would start one
@@ -101,7 +101,7 @@ def die_with_parent(parent: int) -> None:
 
     ``parent`` is told by its number from before the fork: it may be gone by the time that a child can ask.
     """
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before the kernel was told
             os._exit(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cloudpickle
 
+from tidewatt.domain.text import printable
 from tidewatt.errors import JobFailed, RemoteTraceback, UsageError
 from tidewatt.runtime.allowance import note_excess
 from tidewatt.runtime.secret import NO_VEIL, Veil
@@ -29,11 +30,6 @@ def shown(error: BaseException) -> str:
     if trace is None:
         return "".join(traceback.format_exception_only(error))
     return "".join(traceback.format_exception(type(error), error, trace))
-
-
-def printable(text: str) -> str:
-    """The same where everything can be written down: of a name in other bytes than UTF-8, their numbers."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def packed(error: BaseException, veil: Veil = NO_VEIL) -> Fault:

@@ -17,13 +17,14 @@ import msgspec
 from typing_extensions import Buffer, override
 
 from tidewatt.domain.function import Kind
+from tidewatt.domain.text import printable
 from tidewatt.errors import CommandFailed
 from tidewatt.ports import Order
 from tidewatt.runtime.channel import Channel
 from tidewatt.runtime.checkpoint import is_full, write_atomically
 from tidewatt.runtime.child import ForksEndHere
 from tidewatt.runtime.context import Run
-from tidewatt.runtime.faults import packed, printable, unpicklable
+from tidewatt.runtime.faults import packed, unpicklable
 from tidewatt.runtime.frames import too_large
 from tidewatt.runtime.journal import log_name
 from tidewatt.runtime.payload import load, settle

@@ -11,10 +11,10 @@ from tidewatt import settings
 from tidewatt.adapters.home import fresh_name
 from tidewatt.domain.function import FunctionSpec, Kind, Payload, WorkerRange
 from tidewatt.domain.job import Job, Submission
+from tidewatt.domain.text import printable
 from tidewatt.domain.units import HOUR_S
 from tidewatt.errors import UsageError
 from tidewatt.ports import Grid
-from tidewatt.runtime.faults import printable
 from tidewatt.runtime.payload import version_of
 from tidewatt.runtime.storage import checked
 

@@ -85,6 +85,7 @@ class SimulatedWorld:
                 prospect=prospect,
                 world=None,
                 sample_every_s=HOUR_S,
+                longest_s=HOUR_S,
                 folder=Path(),
                 budgets=manner.budgets,
             ),

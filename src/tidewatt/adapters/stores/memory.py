@@ -11,13 +11,13 @@ import msgspec
 
 from tidewatt.accounting.balance import balances, beside
 from tidewatt.adapters.stores.moves import CHANGEABLE, unknown_job
-from tidewatt.adapters.stores.tables import printable
 from tidewatt.domain.job import Attempt, Event, Job, SavedCheckpoint, Submission
 from tidewatt.domain.ledger import Allocation, Balance, Charge, EnergyReading, Holder, LedgerEntry, check_sum
 from tidewatt.domain.lifecycle import ENDED, State, Wish, check_move, check_path
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Quality, Reading, Signal
 from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.text import printable
 from tidewatt.domain.units import HOUR_S
 from tidewatt.domain.world import World
 from tidewatt.errors import IllegalMove, StaleToken, TidewattError

@@ -27,6 +27,7 @@ from tidewatt.domain.lifecycle import State, Wish
 from tidewatt.domain.plan import Plan
 from tidewatt.domain.signal import Quality
 from tidewatt.domain.snapshot import Snapshot
+from tidewatt.domain.text import printable
 from tidewatt.domain.world import World
 from tidewatt.errors import TidewattError
 
@@ -70,11 +71,6 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The value of a JSON text."""
         return None if value is None else self._decoder.decode(value)
-
-
-def printable(text: str) -> str:
-    """The text in characters that every database takes, the others spelt out."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 class Words(TypeDecorator[str]):
